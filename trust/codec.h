@@ -5,13 +5,15 @@
  * value lives in a C struct. One encoder and one decoder serve every object of
  * the protocol; the tables are what `hallmark spec` prints.
  *
+ * A shape is a MAP, an ARRAY, or a bare ITEM (one field: what a list is made of).
  * Map fields stand in the bytewise order of their encoded labels, as
  * deterministic CBOR writes them; array fields by position. Unknown labels,
  * missing required ones, wrong order and values out of range are refused.
  *
  * Value of a field, by kind, at struct offset `at`:
  *   UINT   uint64_t, min <= value <= max
- *   NINT   int64_t, exactly `fixed` (profile constants such as alg -7)
+ *   CONST  no C value: the unsigned integer min (versions, fixed parameters)
+ *   NINT   no C value: the integer `fixed` (profile constants such as alg -7)
  *   FIXED  uint8_t[max]: a byte string of exactly max bytes
  *   BSTR   struct hm_bytes, min <= len <= max; decoded as a view into the input
  *   TSTR   struct hm_bytes, min <= len <= max, UTF-8; a view
@@ -35,6 +37,7 @@
 
 enum hm_field_kind {
   HM_UINT,
+  HM_CONST,
   HM_NINT,
   HM_FIXED,
   HM_BSTR,
@@ -48,6 +51,8 @@ enum hm_field_kind {
 };
 
 enum { HM_OPTIONAL = 1, HM_NIL_OK = 2, HM_ORDERED = 4 };
+
+enum hm_form { HM_MAP, HM_ARRAY, HM_ITEM };
 
 struct hm_shape;
 
@@ -67,7 +72,7 @@ struct hm_field {
 
 struct hm_shape {
   const char *name;
-  bool is_map; /* else an array */
+  enum hm_form form;
   const struct hm_field *fields;
   size_t field_count;
   size_t size; /* of the C struct */
