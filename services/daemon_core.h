@@ -88,13 +88,13 @@ struct hm_core_pairing {
   uint64_t revocation;               /* cN, iff REVOKED */
 };
 
-enum hm_gate_state {
-  HM_GATE_NONE,    /* no gate connected */
-  HM_GATE_SHUT,    /* connected, no grant */
-  HM_GATE_OPEN,    /* a grant stands; no frame yet or none within the last second */
-  HM_GATE_FLOWING  /* a grant stands and frames pass */
+enum hm_flow {
+  HM_FLOW_NONE,    /* no gate connected */
+  HM_FLOW_SHUT,    /* connected, no grant */
+  HM_FLOW_OPEN,    /* a grant stands; no frame yet or none within the last second */
+  HM_FLOW_FLOWING  /* a grant stands and frames pass */
 };
-const char *hm_gate_state_text(enum hm_gate_state state); /* "none" "shut" "open" "flowing" */
+const char *hm_flow_text(enum hm_flow state); /* "none" "shut" "open" "flowing" */
 
 enum hm_health {
   HM_HEALTH_OK,
@@ -118,7 +118,7 @@ struct hm_core_entity {
   char what[HM_WHAT_MAX + 1];             /* "recording, 2.1 MB", "imx219 at csi:0/9-0010" */
   bool is_host;                           /* the entity of this machine itself */
   bool is_void;                           /* unbound: its LCT is revoked; history stays */
-  enum hm_gate_state gate;
+  enum hm_flow gate;
   enum hm_health health;
   uint64_t health_since_s;                /* 0 unknown */
   uint64_t passed;                        /* frames through the gate, as it reports */
@@ -189,7 +189,7 @@ struct hm_core_paired_one {
   struct hm_core_error error; /* one name can fail while others stand */
   char name[HM_NAME_MAX + 1];
   struct hm_core_pairing pairing;
-  enum hm_gate_state gate;
+  enum hm_flow gate;
   bool has_frame;              /* a frame passed within the 2 s waited for */
   unsigned first_frame_ms;     /* from the pairing in force to the gate's first frame */
   unsigned fps_milli;
