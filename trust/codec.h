@@ -19,7 +19,8 @@
  *   TSTR   struct hm_bytes, min <= len <= max, UTF-8; a view
  *   TEXT   no C value: exactly the text `text`
  *   NIL    no C value: exactly nil
- *   SHAPE  a nested struct described by `of`
+ *   SHAPE  a nested struct described by `of`; it may lie at offset 0 of its parent,
+ *          so that maps within maps share one flat C struct
  *   LIST   uint32_t count at `count_at`; the items at `at`, `of` each, with
  *          `of->size` bytes from one to the next; min <= count <= max; strictly
  *          ascending by encoding where ORDERED
@@ -76,6 +77,8 @@ struct hm_shape {
   const struct hm_field *fields;
   size_t field_count;
   size_t size; /* of the C struct */
+  bool is_bare; /* no head of its own: exactly one field, and the item is that field.
+                 * What a LIST of plain hashes or integers is made of. */
 };
 
 struct hm_uint_pair {
