@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later
+ *
+ * Time. The only caller of clock_gettime and adjtimex; everything else is handed a
+ * struct hm_now.
+ *
+ * Three times:
+ *   boottime   CLOCK_BOOTTIME; timers, leases, intervals. Never jumps.
+ *   realtime   what the system believes (CLOCK_REALTIME).
+ *   trust time what may be signed as known. It is the authority's signed time
+ *              (typ 65023) carried on by boottime (quality authority); else the
+ *              system's while adjtimex does not say TIME_ERROR (quality network),
+ *              dropped where it differs from the authority's by more than 300 s;
+ *              else the system's word alone (quality none).
+ *
+ * The floor (last known good time) starts at the build's date. Only objects signed
+ * by an authority raise it, never above trust time + 300 s; without trust time they
+ * do not move it. What the floor expired stays expired, whatever a clock says.
+ */
+#ifndef HM_SERVICES_CLOCK_H
+#define HM_SERVICES_CLOCK_H
+
+#include <pthread.h>
+
+#include "services/message.h"
+#include "trust/bytes.h"
+
+enum {
+  HM_CLOCK_SKEW_S = 300,
+  HM_PAIRING_LIFE_MAX_S = 400 * 86400,
+};
+#define HM_BINDING_LIFE_MAX_S (20ull * 366 * 86400)
+
+/* formats.cddl quality-code */
+enum hm_quality {
+  HM_QUALITY_NONE = 0,
+  HM_QUALITY_PEER = 1,
+  HM_QUALITY_NETWORK = 2,
+  HM_QUALITY_AUTHORITY = 3
+};
+
+struct hm_now {
+  uint64_t boottime_ns;
+  uint64_t realtime_ns;
+  uint64_t trust_s; /* Unix seconds; with HM_QUALITY_NONE the system's unproven word */
+  uint8_t quality;  /* enum hm_quality */
+};
+
+/* One a process; safe from any thread. */
+struct hm_clock {
+  pthread_mutex_t lock;
+  uint64_t heard_s;     /* the authority's time, 0 = never heard */
+  uint64_t heard_at_ns; /* boottime at which it was true */
+};
+
+void hm_clock_init(struct hm_clock *clock);
+void hm_clock_free(struct hm_clock *clock);
+/* Now. HM_IO where the system has no such clock. */
+struct hm_now hm_clock_now(struct hm_clock *clock);
+/* A verified 65023 answered a nonce sent at sent_ns (boottime): its iat was true some
+ * time between then and now; the middle is taken. Answers that took over 10 s are
+ * HM_STALE and change nothing. */
+enum hm_status HM_MUST_CHECK hm_clock_heard(struct hm_clock *clock, uint64_t iat, uint64_t sent_ns);
+
+/* For code that needs no trust time: intervals, time-outs. */
+uint64_t hm_boottime_ns(void);
+uint64_t hm_realtime_ns(void);
+
+/* ---- the floor ----------------------------------------------------------------- */
+/* Seconds at which this build was made: nothing is older. */
+uint64_t hm_build_time(void);
+
+struct hm_floor {
+  uint8_t authority[32]; /* thumbprint of the key whose objects raise it */
+  uint64_t seconds;
+};
+
+struct hm_validity {
+  uint64_t nbf, exp, iat; /* nbf 0, exp 0: the object has none */
+  uint64_t most_life_s;   /* HM_PAIRING_LIFE_MAX_S or HM_BINDING_LIFE_MAX_S */
+};
+
+void hm_floor_init(struct hm_floor *floor, const uint8_t authority[32]);
+/* May an object with these times be accepted now? HM_MALFORMED (exp <= nbf, life over
+ * its limit), HM_EXPIRED (by the floor or by trust time), HM_NOT_YET_VALID (nbf or iat
+ * beyond trust time + 300 s; without trust time iat beyond the floor + 400 days). */
+enum hm_status HM_MUST_CHECK hm_floor_judge(const struct hm_floor *floor, const struct hm_now *now,
+                                            const struct hm_validity *times);
+/* An object signed by floor->authority was accepted; true = the floor rose. */
+bool hm_floor_raise(struct hm_floor *floor, const struct hm_now *now, uint64_t iat);
+/* Verdict on an accepted certificate, later: HM_OK, HM_EXPIRED, HM_NOT_YET_VALID; with
+ * quality none *unknown says that HM_OK is "unexpired: unknown". */
+enum hm_status HM_MUST_CHECK hm_floor_is_live(const struct hm_floor *floor,
+                                              const struct hm_now *now, uint64_t nbf, uint64_t exp,
+                                              bool *unknown);
+
+#endif
