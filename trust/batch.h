@@ -38,7 +38,6 @@ extern const struct hm_shape hm_shape_sensor_ref;
 /* ---- signed claims of a batch receipt ------------------------------------------------- */
 struct hm_batch_claims {
   uint64_t iat;
-  uint64_t ver;
   uint64_t number; /* rN */
   uint64_t quality;
   uint8_t previous[32]; /* name of the batch before, zeros for r1 */
@@ -70,7 +69,6 @@ enum hm_status HM_MUST_CHECK hm_batch_peek(struct hm_bytes object, bool allow_pr
 /* ---- leaf 0 ------------------------------------------------------------------------------ */
 struct hm_batch_facts {
   uint8_t blind[16];
-  uint64_t type; /* HM_LEAF_FACTS */
   uint64_t number;
   uint8_t previous[32];
   uint64_t count, control_size, sensors;
@@ -91,7 +89,6 @@ enum hm_status HM_MUST_CHECK hm_batch_facts_match(const struct hm_batch_facts *f
 enum { HM_PAIRING_USES = 4 };
 struct hm_sensor_facts {
   uint8_t blind[16];
-  uint64_t type; /* HM_LEAF_SENSOR */
   struct hm_sensor_ref sensor;
   bool has_pairings;
   uint32_t pairing_count;

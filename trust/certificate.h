@@ -12,7 +12,8 @@
  *   hm_X_open(c, object, point, x, name)  typ, shape, rules, kid = thumbprint of
  *                                point, signature; gives x and the object's name
  * Views in an opened struct point into the object given. Optional members have a
- * has_ flag. name may be NULL where the caller does not want it.
+ * has_ flag; constants (ver 1) have no member. name may be NULL where the caller
+ * does not want it.
  *
  * Rules that the tables cannot say (ascending lists, "iff", lengths of life) are
  * checked by make and by open alike. Times against a clock are the caller's by
@@ -45,7 +46,6 @@ struct hm_binding_request {
   uint64_t iat;          /* created */
   uint8_t challenge[16]; /* the authority's, cti */
   uint8_t sign[64];      /* cnf: the entity's signing point; its thumbprint is the LCT id */
-  uint64_t ver;          /* 1 */
   uint64_t class;        /* HM_CLASS_A or HM_CLASS_H */
   uint64_t type;         /* enum hm_entity_type */
   uint64_t kind;         /* enum hm_kind, of sensors */
@@ -94,7 +94,6 @@ enum hm_status HM_MUST_CHECK hm_encoder_encode(const struct hm_encoder *encoder,
 /* ---- 65018 countersignature ------------------------------------------------------------------ */
 struct hm_countersignature {
   uint64_t iat;
-  uint64_t ver;
   bool has_commitment, has_role, has_mac;
   uint8_t commitment[32]; /* class S */
   uint64_t role;          /* class S */
@@ -115,7 +114,6 @@ enum hm_status HM_MUST_CHECK hm_countersignature_open(const struct hm_crypto *c,
 /* ---- 65001 binding ------------------------------------------------------------------------------ */
 struct hm_binding {
   uint64_t exp, nbf, iat;
-  uint64_t ver;
   struct hm_bytes request; /* the whole 65010 */
   bool has_countersign;
   struct hm_bytes countersign; /* 65018 by the host over the request: iff class H */
@@ -127,9 +125,7 @@ extern const struct hm_shape hm_shape_binding;
 /* The other body of 65001: a class S module, bound through its pack. */
 struct hm_binding_s {
   uint64_t exp, nbf, iat;
-  uint64_t ver;
-  uint64_t class, type, kind;
-  struct hm_bytes serial;
+  struct hm_bytes serial; /* class S, type module */
   uint64_t caps;
   struct hm_bytes countersign;
   uint8_t commitment[32];
@@ -183,7 +179,6 @@ enum hm_status HM_MUST_CHECK hm_binding_host(struct hm_bytes object, bool *is_ho
 struct hm_session {
   uint64_t exp, nbf, iat;
   uint8_t key[64]; /* cnf */
-  uint64_t ver;
   uint32_t purpose_count;
   uint64_t purposes[2]; /* enum hm_purpose, ascending */
   uint64_t first;       /* lowest batch number it may sign */
@@ -230,7 +225,6 @@ bool hm_policy_carries(const struct hm_policy *policy, uint64_t data_type);
 struct hm_pairing_request {
   uint64_t exp, iat; /* exp: until when the pairing is wished for */
   uint8_t nonce[16]; /* cti */
-  uint64_t ver;
   bool has_supersedes;
   uint8_t supersedes[32]; /* name of the pairing it renews */
   uint8_t entities[2][32];
@@ -264,7 +258,6 @@ enum hm_status HM_MUST_CHECK hm_pairing_request_peek(struct hm_bytes object,
 /* ---- 65002 pairing -------------------------------------------------------------------------------------------- */
 struct hm_pairing {
   uint64_t exp, nbf, iat;
-  uint64_t ver;
   bool has_supersedes;
   uint8_t supersedes[32];
   struct hm_bytes metadata; /* bytes of the policy */
@@ -296,8 +289,7 @@ struct hm_section_plain {
 extern const struct hm_shape hm_shape_section_plain;
 struct hm_handshake_plain {
   struct hm_bytes callback;
-  uint64_t window_s; /* 30 */
-  uint8_t nonce[16];
+  uint8_t nonce[16]; /* window-s is 30 */
 };
 extern const struct hm_shape hm_shape_handshake_plain;
 

@@ -26,7 +26,6 @@ extern const struct hm_shape hm_shape_revocation_view;
 /* ---- 65030 head --------------------------------------------------------------------- */
 struct hm_head {
   uint64_t iat;
-  uint64_t ver;
   uint64_t quality;
   bool has_previous;
   uint8_t previous[32]; /* name of the head before */
@@ -46,7 +45,6 @@ enum hm_status HM_MUST_CHECK hm_head_open(const struct hm_crypto *c, struct hm_b
 /* ---- 65022 checkpoint -------------------------------------------------------------------- */
 struct hm_checkpoint {
   uint64_t iat;
-  uint64_t ver;
   bool has_revocations; /* an authority's checkpoint has them, a host's has not */
   struct hm_revocation_view revocations;
   struct hm_tree_head control_tree;

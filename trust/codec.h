@@ -77,8 +77,6 @@ struct hm_shape {
   const struct hm_field *fields;
   size_t field_count;
   size_t size; /* of the C struct */
-  bool is_bare; /* no head of its own: exactly one field, and the item is that field.
-                 * What a LIST of plain hashes or integers is made of. */
 };
 
 struct hm_uint_pair {

@@ -14,7 +14,6 @@ enum { HM_EVIDENCE_MAX = 32 };
 /* ---- 65020 receipt ------------------------------------------------------------------ */
 struct hm_receipt {
   uint64_t iat;
-  uint64_t ver;
   bool has_context, has_proxy, has_witness, has_certificate, has_reason, has_atp, has_energy_mj,
       has_first, has_count, has_flags, has_last_frame, has_data_range, has_start;
   uint64_t context;
@@ -110,7 +109,6 @@ struct hm_export_count {
 };
 struct hm_export {
   uint64_t iat;
-  uint64_t ver;
   uint64_t kind; /* enum hm_export_kind */
   uint64_t count; /* sum of exported[].records */
   bool has_context, has_recipient;
@@ -138,7 +136,6 @@ enum hm_status HM_MUST_CHECK hm_export_leaf(const struct hm_crypto *c, uint64_t 
 /* ---- 65027 law ------------------------------------------------------------------------------------- */
 struct hm_law {
   uint64_t iat;
-  uint64_t ver;
   bool has_previous;
   uint8_t previous[32];
   uint8_t law[32]; /* SHA-256 of the canonical configuration text */
