@@ -197,7 +197,7 @@ static void job_free(struct hm_anchor_job *job)
   g_free(job);
 }
 
-static void answer(struct hm_anchor_job *job, const struct hm_core_error *error,
+static void answer(struct hm_anchor_job *job, const struct hm_error *error,
                    const struct hm_anchor *anchor)
 {
   job->done(job->user, error, error->status == HM_OK ? anchor : NULL);
@@ -207,7 +207,7 @@ static void answer(struct hm_anchor_job *job, const struct hm_core_error *error,
 
 static void fail(struct hm_anchor_job *job, enum hm_status status, const char *what)
 {
-  struct hm_core_error error = {.status = status};
+  struct hm_error error = {.status = status};
   char shown[HM_SOURCE_MAX + 1];
   hm_source_show(job->source, shown, sizeof shown);
   g_snprintf(error.text, sizeof error.text, "%.200s: %s", shown, what);
@@ -216,7 +216,7 @@ static void fail(struct hm_anchor_job *job, enum hm_status status, const char *w
 
 static void file_done(struct hm_anchor_job *job)
 {
-  struct hm_core_error error = {.status = HM_OK};
+  struct hm_error error = {.status = HM_OK};
   struct hm_anchor anchor = {.class_code = HM_ANCHOR_FILE};
   struct stat after;
   gsize len = sizeof anchor.digest;
@@ -275,7 +275,7 @@ static gboolean open_file(struct hm_anchor_job *job)
 
 static void measure_video(struct hm_anchor_job *job, const struct hm_source_row *row)
 {
-  struct hm_core_error error = {.status = HM_OK};
+  struct hm_error error = {.status = HM_OK};
   struct hm_anchor anchor = {0};
   struct video_node node;
   char entry[32], shown[32];
@@ -299,7 +299,7 @@ static void measure_video(struct hm_anchor_job *job, const struct hm_source_row 
 /* Nothing of the unit is seen: the string, without its secrets, is all there is. */
 static void measure_string(struct hm_anchor_job *job, const struct hm_source_row *row)
 {
-  struct hm_core_error error = {.status = HM_OK};
+  struct hm_error error = {.status = HM_OK};
   struct hm_anchor anchor = {.class_code = HM_ANCHOR_SOFTWARE};
   char shown[HM_SOURCE_MAX + 1];
   hm_source_show(job->source, shown, sizeof shown);
@@ -312,7 +312,7 @@ static gboolean begin(gpointer data)
 {
   struct hm_anchor_job *job = data;
   const struct hm_source_row *row;
-  struct hm_core_error error;
+  struct hm_error error;
   job->idle = 0;
   if (hm_source_parse(job->source, &row, &error) != HM_OK) {
     answer(job, &error, NULL);

@@ -12,7 +12,7 @@
  * operation finish and ignores the result: a revocation is never cancelled.
  * At stop, what is still waiting is answered with HM_UNREACHABLE.
  *
- * ERRORS: struct hm_core_error carries one line: who, what, value, limit and the
+ * ERRORS: struct hm_error carries one line: who, what, value, limit and the
  * command that mends it ("front: pairing c5 expired ...; run: hallmark pair front
  * --context drive"). It never holds a URL's user part. Its status gives the exit
  * code and the HTTP status by trust/status.h.
@@ -20,13 +20,13 @@
 #ifndef HM_SERVICES_DAEMON_CORE_H
 #define HM_SERVICES_DAEMON_CORE_H
 
-#include "trust/bytes.h"
+#include "services/message.h"
+#include "services/names.h"
 
 struct hm_core;  /* the daemon; made by main, handed to the API when it starts */
 struct hm_store; /* memory/store.h: both logs, opened for reading by this process */
 
 enum {
-  HM_NAME_MAX = 32,        /* letters of a local name */
   HM_SOURCE_MAX = 512,     /* bytes of a source string */
   HM_WHAT_MAX = 96,        /* bytes of a human description */
   HM_CONTEXT_TEXT = 64,    /* bytes of a context's name */
@@ -35,11 +35,6 @@ enum {
   HM_PAIR_NAMES = 16,      /* names in one pair or revoke */
   HM_SOURCES_MAX = 64,     /* sources that discover shows */
   HM_DROP_REASONS = 6      /* back-pressure, rate, storm, disk, invalid, other */
-};
-
-struct hm_core_error {
-  enum hm_status status; /* HM_OK: no error */
-  char text[384];        /* one line, no newline, escaped */
 };
 
 /* ---- status --------------------------------------------------------------------- */
@@ -150,7 +145,7 @@ struct hm_core_source {
   char state[HM_NAME_MAX + 16];   /* "free", "bound as front" */
 };
 struct hm_core_sources {
-  struct hm_core_error error;
+  struct hm_error error;
   unsigned count;
   struct hm_core_source source[HM_SOURCES_MAX];
   bool is_cut;           /* more were found than fit */
@@ -168,7 +163,7 @@ struct hm_core_bind {
   const char *gate;   /* user name or uid that may open its gate; NULL: the media service's */
 };
 struct hm_core_bound {
-  struct hm_core_error error;
+  struct hm_error error;
   struct hm_core_entity entity; /* iff error.status is HM_OK */
 };
 typedef void (*hm_core_bound_done)(void *user, const struct hm_core_bound *result);
@@ -186,7 +181,7 @@ struct hm_core_pair {
   const char *again;       /* reason to pair where a revocation of the anchor stands; or NULL */
 };
 struct hm_core_paired_one {
-  struct hm_core_error error; /* one name can fail while others stand */
+  struct hm_error error; /* one name can fail while others stand */
   char name[HM_NAME_MAX + 1];
   struct hm_core_pairing pairing;
   enum hm_flow gate;
@@ -195,7 +190,7 @@ struct hm_core_paired_one {
   unsigned fps_milli;
 };
 struct hm_core_paired {
-  struct hm_core_error error; /* the first failure, or HM_OK */
+  struct hm_error error; /* the first failure, or HM_OK */
   unsigned count;
   struct hm_core_paired_one one[HM_PAIR_NAMES];
 };
@@ -220,7 +215,7 @@ struct hm_core_gate_end {
   uint64_t effective; /* cN of the "effective" entry */
 };
 struct hm_core_revoked {
-  struct hm_core_error error;
+  struct hm_error error;
   uint64_t control;             /* cN of the (first) revocation, durable */
   unsigned entry_count;
   uint64_t entries[HM_PAIR_NAMES]; /* every revocation entry made */
@@ -242,7 +237,7 @@ void hm_core_unbind(struct hm_core *core, const char *name, const char *reason,
 struct hm_store *hm_core_store(struct hm_core *core);
 
 struct hm_core_proof {
-  struct hm_core_error error;
+  struct hm_error error;
   struct hm_bytes file; /* the .hmk */
 };
 typedef void (*hm_core_proof_done)(void *user, const struct hm_core_proof *result);
@@ -250,7 +245,7 @@ typedef void (*hm_core_proof_done)(void *user, const struct hm_core_proof *resul
 void hm_core_prove(struct hm_core *core, const uint64_t *records, unsigned count,
                    hm_core_proof_done done, void *user);
 /* Write a head and checkpoint now (at most one in 10 s; none without new data). */
-typedef void (*hm_core_done)(void *user, const struct hm_core_error *error);
+typedef void (*hm_core_done)(void *user, const struct hm_error *error);
 void hm_core_checkpoint(struct hm_core *core, hm_core_done done, void *user);
 
 /* ---- events --------------------------------------------------------------------------------- */

@@ -46,7 +46,7 @@ static const char *broken_rule(const struct hm_source_row *row, const char *rest
 }
 
 enum hm_status hm_source_parse(const char *source, const struct hm_source_row **row,
-                               struct hm_core_error *error)
+                               struct hm_error *error)
 {
   char shown[HM_SOURCE_MAX + 1];
   error->status = HM_MALFORMED;

@@ -51,7 +51,7 @@ extern const size_t hm_source_rows;
 /* The row of a source string, checked by its scheme's rule; else HM_MALFORMED and
  * in error one line that says the rule. */
 enum hm_status HM_MUST_CHECK hm_source_parse(const char *source, const struct hm_source_row **row,
-                                             struct hm_core_error *error);
+                                             struct hm_error *error);
 /* Copy for screens: a URL's user part and the values of properties that hold
  * secrets (user-pw, password, ...) become "...". Control bytes become '?'. */
 void hm_source_show(const char *source, char *out, size_t cap);
@@ -68,7 +68,7 @@ unsigned hm_anchor_assurance(unsigned class_code);
 
 struct hm_anchor_job;
 /* anchor is NULL where error is not HM_OK: NOT_FOUND the device or file is gone. */
-typedef void (*hm_anchor_done)(void *user, const struct hm_core_error *error,
+typedef void (*hm_anchor_done)(void *user, const struct hm_error *error,
                                const struct hm_anchor *anchor);
 /* Measure; done comes from the main loop, never from inside. sysfs is "/sys". The
  * job frees itself after done. */
