@@ -22,21 +22,7 @@
 #include <pthread.h>
 
 #include "services/message.h"
-#include "trust/bytes.h"
-
-enum {
-  HM_CLOCK_SKEW_S = 300,
-  HM_PAIRING_LIFE_MAX_S = 400 * 86400,
-};
-#define HM_BINDING_LIFE_MAX_S (20ull * 366 * 86400)
-
-/* formats.cddl quality-code */
-enum hm_quality {
-  HM_QUALITY_NONE = 0,
-  HM_QUALITY_PEER = 1,
-  HM_QUALITY_NETWORK = 2,
-  HM_QUALITY_AUTHORITY = 3
-};
+#include "trust/certificate.h"
 
 struct hm_now {
   uint64_t boottime_ns;
@@ -46,20 +32,21 @@ struct hm_now {
 };
 
 /* One a process; safe from any thread. */
-struct hm_clock {
+struct hm_trust_clock {
   pthread_mutex_t lock;
   uint64_t heard_s;     /* the authority's time, 0 = never heard */
   uint64_t heard_at_ns; /* boottime at which it was true */
 };
 
-void hm_clock_init(struct hm_clock *clock);
-void hm_clock_free(struct hm_clock *clock);
+void hm_clock_init(struct hm_trust_clock *clock);
+void hm_clock_free(struct hm_trust_clock *clock);
 /* Now. HM_IO where the system has no such clock. */
-struct hm_now hm_clock_now(struct hm_clock *clock);
+struct hm_now hm_clock_now(struct hm_trust_clock *clock);
 /* A verified 65023 answered a nonce sent at sent_ns (boottime): its iat was true some
  * time between then and now; the middle is taken. Answers that took over 10 s are
  * HM_STALE and change nothing. */
-enum hm_status HM_MUST_CHECK hm_clock_heard(struct hm_clock *clock, uint64_t iat, uint64_t sent_ns);
+enum hm_status HM_MUST_CHECK hm_clock_heard(struct hm_trust_clock *clock, uint64_t iat,
+                                            uint64_t sent_ns);
 
 /* For code that needs no trust time: intervals, time-outs. */
 uint64_t hm_boottime_ns(void);
@@ -74,23 +61,11 @@ struct hm_floor {
   uint64_t seconds;
 };
 
-struct hm_validity {
-  uint64_t nbf, exp, iat; /* nbf 0, exp 0: the object has none */
-  uint64_t most_life_s;   /* HM_PAIRING_LIFE_MAX_S or HM_BINDING_LIFE_MAX_S */
-};
-
 void hm_floor_init(struct hm_floor *floor, const uint8_t authority[32]);
-/* May an object with these times be accepted now? HM_MALFORMED (exp <= nbf, life over
- * its limit), HM_EXPIRED (by the floor or by trust time), HM_NOT_YET_VALID (nbf or iat
- * beyond trust time + 300 s; without trust time iat beyond the floor + 400 days). */
-enum hm_status HM_MUST_CHECK hm_floor_judge(const struct hm_floor *floor, const struct hm_now *now,
-                                            const struct hm_validity *times);
 /* An object signed by floor->authority was accepted; true = the floor rose. */
 bool hm_floor_raise(struct hm_floor *floor, const struct hm_now *now, uint64_t iat);
-/* Verdict on an accepted certificate, later: HM_OK, HM_EXPIRED, HM_NOT_YET_VALID; with
- * quality none *unknown says that HM_OK is "unexpired: unknown". */
-enum hm_status HM_MUST_CHECK hm_floor_is_live(const struct hm_floor *floor,
-                                              const struct hm_now *now, uint64_t nbf, uint64_t exp,
-                                              bool *unknown);
+/* What trust/certificate.h judges certificates by (hm_times_check): with quality none an
+ * HM_OK of it means "unexpired: unknown". */
+struct hm_times hm_floor_times(const struct hm_floor *floor, const struct hm_now *now);
 
 #endif

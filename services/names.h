@@ -18,7 +18,7 @@
 enum {
   HM_LCT_LETTERS = 52,               /* base32 of 32 bytes, no padding */
   HM_LCT_TEXT = 15 + HM_LCT_LETTERS, /* "lct:web4:mb32:b" and the letters */
-  HM_NAME_MAX = 32,
+  HM_NAME_LETTERS = 32,
   HM_LCT_PREFIX_MIN = 6,
   HM_TIME_TEXT = 40
 };
@@ -52,14 +52,14 @@ enum hm_look {
   HM_LOOK_SOURCE,
   HM_LOOK_PROOF
 };
-struct hm_object {
+struct hm_reference {
   enum hm_look look;
   uint64_t number;             /* of mN, rN, cN: 1 .. 2^63-1 */
   struct hm_lct_prefix prefix; /* of lct:... */
 };
 /* HM_MALFORMED with the rule in the text; `what` is said first ("name", "object"). */
-enum hm_status HM_MUST_CHECK hm_object_parse(const char *text, struct hm_object *object,
-                                             struct hm_error *err);
+enum hm_status HM_MUST_CHECK hm_reference_parse(const char *text, struct hm_reference *reference,
+                                                struct hm_error *err);
 /* HM_OK iff text may name an entity, else HM_MALFORMED with the rule. */
 enum hm_status HM_MUST_CHECK hm_name_check(const char *text, struct hm_error *err);
 /* The scheme of a source ("csi", "v4l2", "rtsp", "file", ...), NULL where it has none
