@@ -3,9 +3,8 @@
  * The gate protocol: how pipelines and hallmarkd speak over gate.sock.
  *
  * The socket is AF_UNIX SOCK_SEQPACKET. A packet is one deterministic CBOR array
- * [kind, ...] of at most 64 KiB; kinds with odd and even numbers both occur in
- * both directions, the table hm_gate_kinds() says which is whose. Packets are
- * encoded and decoded here, for both ends, and by nobody else.
+ * [kind, ...] of at most 64 KiB; the table behind hm_gate_kind_row() says who may
+ * say what. Packets are encoded and decoded here, for both ends, by nobody else.
  *
  * Sequence
  * --------
@@ -258,8 +257,8 @@ struct hm_gate_kind_row {
   const char *members; /* "version, role, sensor" */
 };
 
-/* The table of kinds; *count rows. */
-const struct hm_gate_kind_row *hm_gate_kinds(size_t *count);
+/* Row by index, NULL past the last. */
+const struct hm_gate_kind_row *hm_gate_kind_row(size_t index);
 
 /* Decode one packet, all of it. Views point into packet. where may be NULL and
  * names the member on failure. The kind's direction and role are not looked at:

@@ -13,9 +13,9 @@
  *
  * No absolute time travels, so an answer that lay in the socket of a stopped
  * process opens nothing when it is read. An older nonce's answer never replaces
- * a newer one's: answers come in order or not at all. A REVOKE outlives every
- * answer to a nonce sent before it was read: the daemon may have written such an
- * answer before it decided, so for those nonces the revoked contexts stay out.
+ * a newer one's: answers come in order or not at all. A REVOKE forgets the
+ * questions that stand open, so no answer to an older question brings a revoked
+ * context back, and makes a new one due at once, so what was not revoked flows on.
  */
 #ifndef HM_SENSORS_LEASE_H
 #define HM_SENSORS_LEASE_H
@@ -55,6 +55,7 @@ struct hm_lease {
   uint64_t until_ns; /* valid while open */
   uint64_t asked;    /* questions so far */
   uint64_t answered; /* order of the newest question answered */
+  bool ask_now;      /* a question is due whatever the time */
   uint64_t last_ask_ns;
   struct hm_lease_question questions[HM_LEASE_OUTSTANDING];
   uint64_t stale; /* answers ignored */
