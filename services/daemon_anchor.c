@@ -29,11 +29,6 @@ struct hm_anchor_job {
   uint8_t *slice;
 };
 
-unsigned hm_anchor_assurance(unsigned class_code)
-{
-  return class_code == HM_ANCHOR_TPM2 ? 75 : class_code == HM_ANCHOR_SECURE_ELEMENT ? 95 : 40;
-}
-
 /* ---- sysfs ------------------------------------------------------------------------- */
 
 /* One attribute, without its newline; empty where it is not there. */
@@ -166,7 +161,7 @@ static void digest_lines(const char *kind, const char *lines, uint8_t digest[32]
 }
 
 static void anchor_video(const char *sysfs, const char *kind, const struct video_node *node,
-                         const char *shown, struct hm_anchor *anchor)
+                         const char *shown, struct hm_measured *anchor)
 {
   bool has_serial = serial_is_unique(sysfs, node);
   g_autofree char *lines = g_strdup_printf(
@@ -198,7 +193,7 @@ static void job_free(struct hm_anchor_job *job)
 }
 
 static void answer(struct hm_anchor_job *job, const struct hm_error *error,
-                   const struct hm_anchor *anchor)
+                   const struct hm_measured *anchor)
 {
   job->done(job->user, error, error->status == HM_OK ? anchor : NULL);
   job->idle = 0; /* the idle call that runs now removes itself */
@@ -217,7 +212,7 @@ static void fail(struct hm_anchor_job *job, enum hm_status status, const char *w
 static void file_done(struct hm_anchor_job *job)
 {
   struct hm_error error = {.status = HM_OK};
-  struct hm_anchor anchor = {.class_code = HM_ANCHOR_FILE};
+  struct hm_measured anchor = {.class_code = HM_ANCHOR_FILE};
   struct stat after;
   gsize len = sizeof anchor.digest;
   if (fstat(job->fd, &after) != 0 || after.st_size != job->before.st_size ||
@@ -276,7 +271,7 @@ static gboolean open_file(struct hm_anchor_job *job)
 static void measure_video(struct hm_anchor_job *job, const struct hm_source_row *row)
 {
   struct hm_error error = {.status = HM_OK};
-  struct hm_anchor anchor = {0};
+  struct hm_measured anchor = {0};
   struct video_node node;
   char entry[32], shown[32];
   const char *rest = job->source + strlen(row->prefix);
@@ -300,7 +295,7 @@ static void measure_video(struct hm_anchor_job *job, const struct hm_source_row 
 static void measure_string(struct hm_anchor_job *job, const struct hm_source_row *row)
 {
   struct hm_error error = {.status = HM_OK};
-  struct hm_anchor anchor = {.class_code = HM_ANCHOR_SOFTWARE};
+  struct hm_measured anchor = {.class_code = HM_ANCHOR_SOFTWARE};
   char shown[HM_SOURCE_MAX + 1];
   hm_source_show(job->source, shown, sizeof shown);
   digest_lines(row->prefix, shown, anchor.digest);

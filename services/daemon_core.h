@@ -102,7 +102,7 @@ enum hm_health {
 const char *hm_health_text(enum hm_health health); /* "ok" "UNPLUGGED" ... */
 
 struct hm_core_entity {
-  char name[HM_NAME_MAX + 1];
+  char name[HM_NAME_LETTERS + 1];
   uint8_t lct[32];
   unsigned class_code, entity_type, kind; /* 2-trust: 3 = H, type 3 sensor, kind 1 camera */
   unsigned anchor_class;                  /* 1 software 2 position 3 serial 4 tpm2 5 secure 6 file */
@@ -142,7 +142,7 @@ struct hm_core_source {
   char source[HM_SOURCE_MAX + 1]; /* what `bind` takes; no user part */
   char kind[16];                  /* "camera" "imu" "pack" "recording" */
   char what[HM_WHAT_MAX + 1];
-  char state[HM_NAME_MAX + 16];   /* "free", "bound as front" */
+  char state[HM_NAME_LETTERS + 16];   /* "free", "bound as front" */
 };
 struct hm_core_sources {
   struct hm_error error;
@@ -182,7 +182,7 @@ struct hm_core_pair {
 };
 struct hm_core_paired_one {
   struct hm_error error; /* one name can fail while others stand */
-  char name[HM_NAME_MAX + 1];
+  char name[HM_NAME_LETTERS + 1];
   struct hm_core_pairing pairing;
   enum hm_flow gate;
   bool has_frame;              /* a frame passed within the 2 s waited for */
@@ -207,7 +207,7 @@ struct hm_core_revoke {
   uint64_t since_s;    /* 0, or: not trusted from then on (key compromise) */
 };
 struct hm_core_gate_end {
-  char name[HM_NAME_MAX + 1];
+  char name[HM_NAME_LETTERS + 1];
   bool had_gate;      /* false: no gate held a grant */
   bool is_confirmed;  /* the gate said: no frame above last_frame */
   bool still_flows;   /* other contexts keep it open */

@@ -15,15 +15,7 @@
 #define HM_SERVICES_DAEMON_SOURCES_H
 
 #include "services/daemon_core.h"
-
-enum hm_anchor_class {
-  HM_ANCHOR_SOFTWARE = 1,
-  HM_ANCHOR_POSITION = 2,
-  HM_ANCHOR_SERIAL = 3,
-  HM_ANCHOR_TPM2 = 4,
-  HM_ANCHOR_SECURE_ELEMENT = 5,
-  HM_ANCHOR_FILE = 6
-};
+#include "trust/profile.h"
 
 enum hm_source_scheme {
   HM_SOURCE_FILE,
@@ -57,19 +49,16 @@ enum hm_status HM_MUST_CHECK hm_source_parse(const char *source, const struct hm
 void hm_source_show(const char *source, char *out, size_t cap);
 
 /* ---- anchors ---------------------------------------------------------------------- */
-struct hm_anchor {
-  unsigned class_code; /* enum hm_anchor_class */
+struct hm_measured {
+  unsigned class_code; /* enum hm_anchor */
   uint8_t digest[32];
   char serial[65];     /* empty where the unit shows none */
   char what[HM_WHAT_MAX + 1];
 };
-/* Ceiling of assurance for an anchor class, in percent (2-trust). */
-unsigned hm_anchor_assurance(unsigned class_code);
-
 struct hm_anchor_job;
 /* anchor is NULL where error is not HM_OK: NOT_FOUND the device or file is gone. */
 typedef void (*hm_anchor_done)(void *user, const struct hm_error *error,
-                               const struct hm_anchor *anchor);
+                               const struct hm_measured *anchor);
 /* Measure; done comes from the main loop, never from inside. sysfs is "/sys". The
  * job frees itself after done. */
 struct hm_anchor_job *hm_anchor_measure(const char *sysfs, const char *source,
