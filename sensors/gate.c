@@ -129,11 +129,12 @@ static enum hm_status read_grants(struct hm_gate_reader *r, struct hm_gate_messa
     struct hm_gate_grant *grant = &m->u.grant.grants[i];
     uint32_t members = 0;
 
-    HM_TRY(hm_gate_read_list(r, "grant", 4, 4, &members));
+    HM_TRY(hm_gate_read_list(r, "grant", 5, 5, &members));
     HM_TRY(hm_gate_read_uint(r, "context", previous + 1, UINT16_MAX, &grant->context));
     HM_TRY(hm_gate_read_fixed(r, "certificate", grant->certificate, HM_HASH));
     HM_TRY(read_data_types(r, grant));
     HM_TRY(hm_gate_read_fixed(r, "policy hash", grant->policy_hash, HM_HASH));
+    HM_TRY(hm_gate_read_uint(r, "kid16", 1, 65534, &grant->kid16));
     previous = grant->context;
   }
   return HM_OK;
@@ -161,7 +162,9 @@ static enum hm_status write_one_grant(const struct hm_gate_grant *grant, uint64_
     return hm_gate_outside(field, "context");
   if (grant->data_type_count < 1 || grant->data_type_count > HM_GATE_DATA_TYPES)
     return hm_gate_outside(field, "data types");
-  hm_cbor_put_array(o, 4);
+  if (grant->kid16 < 1 || grant->kid16 > 65534)
+    return hm_gate_outside(field, "kid16");
+  hm_cbor_put_array(o, 5);
   hm_cbor_put_uint(o, grant->context);
   hm_cbor_put_bstr(o, hm_bytes(grant->certificate, HM_HASH));
   hm_cbor_put_array(o, grant->data_type_count);
@@ -172,6 +175,7 @@ static enum hm_status write_one_grant(const struct hm_gate_grant *grant, uint64_
     hm_cbor_put_uint(o, grant->data_types[i]);
   }
   hm_cbor_put_bstr(o, hm_bytes(grant->policy_hash, HM_HASH));
+  hm_cbor_put_uint(o, grant->kid16);
   return HM_OK;
 }
 
@@ -541,7 +545,7 @@ enum {
 static const struct row rows[] = {
     {{HM_GATE_HELLO, "HELLO", true, ANY, "version, role, sensor"}, 3, read_hello, write_hello},
     {{HM_GATE_GRANT, "GRANT", false, GATE,
-      "nonce, [[context, certificate, data types, policy hash]] / reason"},
+      "nonce, [[context, certificate, data types, policy hash, kid16]] / reason"},
      2, read_grant, write_grant},
     {{HM_GATE_ASK, "ASK", true, GATE, "nonce, last frame, passed, {reason: dropped}"},
      4, read_ask, write_ask},

@@ -161,6 +161,7 @@ struct hm_gate_grant {
   uint32_t data_type_count;            /* ascending codes 1..20 */
   uint8_t data_types[HM_GATE_DATA_TYPES];
   uint8_t policy_hash[HM_HASH];
+  uint64_t kid16; /* 1..65534, of the pairing; peripheral records carry it */
 };
 
 struct hm_gate_source {
