@@ -93,7 +93,7 @@ enum hm_status HM_MUST_CHECK hm_sign1_make(const struct hm_crypto *c,
                                            const struct hm_signer *signer, uint16_t typ,
                                            struct hm_bytes payload, struct hm_out *out);
 /* A batch receipt: claims is the encoded batch-claims map, root the detached payload.
- * proofs is the encoded unprotected map {396: ...} or empty for none ({}). */
+ * The unprotected header is empty; hm_sign1_with_unprotected adds the proofs. */
 enum hm_status HM_MUST_CHECK hm_sign1_make_batch(const struct hm_crypto *c,
                                                  const struct hm_signer *signer,
                                                  struct hm_bytes claims, const uint8_t root[32],
@@ -105,7 +105,8 @@ enum hm_status HM_MUST_CHECK hm_sign1_with_unprotected(const struct hm_sign1 *s,
 
 /* Decode a payload by its shape after hm_sign1_expect, then verify. The one way to
  * open a signed object of ours: typ, shape, signature, name. point NULL skips the
- * signature (self-signed requests are verified under the key inside them). */
+ * signature (self-signed requests are verified under the key inside them); sign1
+ * and name may be NULL. Views in value point into object. */
 enum hm_status HM_MUST_CHECK hm_signed_open(const struct hm_crypto *c, struct hm_bytes object,
                                             uint16_t typ, const struct hm_shape *shape,
                                             const uint8_t point[64], void *value,
@@ -123,7 +124,8 @@ enum hm_status HM_MUST_CHECK hm_encrypt_to(const struct hm_crypto *c, const uint
                                            const uint8_t ephemeral[32], const uint8_t iv[12],
                                            struct hm_bytes aad, struct hm_bytes plain,
                                            struct hm_out *out);
-/* plain: at least the ciphertext's length - 16 bytes; *len gets the plaintext's. */
+/* What decrypts is at most HM_SIGN1_MAX bytes as an object, and exactly of the profile's
+ * spelling. plain: at least the ciphertext's length - 16 bytes; *len gets the plaintext's. */
 enum hm_status HM_MUST_CHECK hm_decrypt(const struct hm_crypto *c, const uint8_t scalar[32],
                                         struct hm_bytes object, struct hm_bytes aad,
                                         uint8_t *plain, size_t cap, size_t *len);
@@ -135,7 +137,8 @@ enum hm_status HM_MUST_CHECK hm_decrypt0(const struct hm_crypto *c, const uint8_
                                          struct hm_bytes object, struct hm_bytes aad,
                                          uint8_t *plain, size_t cap, size_t *len);
 
-/* cose-key {1:2, -1:1, -2:x, -3:y} <-> point; the curve is checked on reading. */
+/* cose-key {1:2, -1:1, -2:x, -3:y} <-> point. A table knows no curve: whoever keeps
+ * the point checks it (hm_crypto.p256_check; verification and agreement do so too). */
 struct hm_cose_key {
   uint8_t point[64];
 };
