@@ -95,6 +95,7 @@ static enum hm_status parse_protected(struct hm_sign1 *s)
   struct hm_cbor c = hm_cbor(s->protected_header);
   size_t count, taken = 2;
   uint64_t typ;
+  HM_TRY(hm_cbor_check(s->protected_header));
   HM_TRY(hm_cbor_map(&c, &count));
   if (!take_label(&c, LABEL_ALG))
     return HM_UNSUPPORTED;
