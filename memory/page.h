@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later
+ *
+ * Is this file an LMDB environment that LMDB may be trusted with? LMDB believes
+ * its pages: a flipped byte in a header crashes it, a flipped meta page opens the
+ * commit before in silence, an empty file becomes an empty store. So the file is
+ * read here first, with plain reads of bounded size, and nothing is written.
+ */
+#ifndef HM_MEMORY_PAGE_H
+#define HM_MEMORY_PAGE_H
+
+#include "memory/fault.h"
+
+/* Check an open data.mdb: at least two pages; both meta pages with magic, version,
+ * number, flags, one page size, the given map size and zeros where nothing is;
+ * transaction numbers that differ by one, each on its own page; the last page
+ * inside the file. Then walk the trees of the newest commit (and the small ones of
+ * the one before): page flags, numbers, bounds, node offsets, depth and counts; of
+ * large databases the branch pages. HM_DAMAGED names page and rule in fault. */
+enum hm_status HM_MUST_CHECK hm_page_check(int fd, size_t map, struct hm_fault *fault);
+
+#endif
