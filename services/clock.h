@@ -40,7 +40,7 @@ struct hm_trust_clock {
 
 void hm_clock_init(struct hm_trust_clock *clock);
 void hm_clock_free(struct hm_trust_clock *clock);
-/* Now. HM_IO where the system has no such clock. */
+/* Now, by the rules above. */
 struct hm_now hm_clock_now(struct hm_trust_clock *clock);
 /* A verified 65023 answered a nonce sent at sent_ns (boottime): its iat was true some
  * time between then and now; the middle is taken. Answers that took over 10 s are

@@ -5,8 +5,8 @@
  * PEM, at most 1 KiB.
  *
  * The files are parsed here, in fixed buffers on the stack that are wiped on every
- * path: the PEM readers of libraries leave the scalar in freed heap. Only the shapes
- * that openssl and we write are known (three fixed prefixes), so there is no DER
+ * path: the PEM readers of libraries leave the scalar in freed heap. Only the two shapes
+ * of DER in use for P-256 are known, each with a fixed beginning, so there is no
  * parser that could be attacked. The public point is always computed from the scalar
  * and compared with the one in the file.
  *

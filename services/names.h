@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  *
- * What users type and read: names, LCT ids, objects, durations, sizes, times, and text
- * from outside made safe for a terminal.
+ * What users call things: names, LCT ids, objects by their look. Durations, sizes, times
+ * and escaping are in services/text.h.
  *
  * An object is told by its look:
  *   m88012   memory            r12   batch receipt      c412   control entry
@@ -19,8 +19,7 @@ enum {
   HM_LCT_LETTERS = 52,               /* base32 of 32 bytes, no padding */
   HM_LCT_TEXT = 15 + HM_LCT_LETTERS, /* "lct:web4:mb32:b" and the letters */
   HM_NAME_LETTERS = 32,
-  HM_LCT_PREFIX_MIN = 6,
-  HM_TIME_TEXT = 40
+  HM_LCT_PREFIX_MIN = 6
 };
 
 /* ---- LCT ids -------------------------------------------------------------------------- */
@@ -65,43 +64,5 @@ enum hm_status HM_MUST_CHECK hm_name_check(const char *text, struct hm_error *er
 /* The scheme of a source ("csi", "v4l2", "rtsp", "file", ...), NULL where it has none
  * that we know. */
 const char *hm_source_scheme(const char *text);
-/* The source without what may be secret: user part and query of a URL are left out
- * (rtsp://camera/stream). Always terminated; cut where it does not fit. */
-void hm_source_display(const char *source, char *out, size_t cap);
-
-/* ---- numbers, times --------------------------------------------------------------------- */
-/* "30d", "90s", "2h", "1w": one decimal number and s, m, h, d, w or y (365 d). */
-enum hm_status HM_MUST_CHECK hm_duration_parse(const char *text, uint64_t *seconds,
-                                               struct hm_error *err);
-/* The shortest exact form ("30d", "90s"). */
-void hm_duration_format(uint64_t seconds, char out[HM_TIME_TEXT]);
-/* "about" form for messages: "2 h", "3 d", "41 s". */
-void hm_duration_about(uint64_t seconds, char out[HM_TIME_TEXT]);
-/* "20G", "64M", "512": bytes; K, M, G, T are powers of 1024. */
-enum hm_status HM_MUST_CHECK hm_size_parse(const char *text, uint64_t *bytes, struct hm_error *err);
-/* A decimal number, digits only, within limits. */
-enum hm_status HM_MUST_CHECK hm_number_parse(const char *what, const char *text, uint64_t least,
-                                             uint64_t most, uint64_t *value, struct hm_error *err);
-/* RFC 3339: 2026-12-25T09:14:00Z, +01:00, fraction allowed (to ns), also the date alone
- * (midnight UTC). */
-enum hm_status HM_MUST_CHECK hm_time_parse(const char *text, uint64_t *unix_ns,
-                                           struct hm_error *err);
-/* RFC 3339 in UTC, seconds: 2026-12-25T09:14:00Z. */
-void hm_time_format(uint64_t unix_s, char out[HM_TIME_TEXT]);
-/* RFC 3339 in UTC with milliseconds. */
-void hm_time_format_ns(uint64_t unix_ns, char out[HM_TIME_TEXT]);
-/* Local time for a terminal: 2026-12-25 09:14:00; UTC with a Z where utc. */
-void hm_time_format_local(uint64_t unix_s, bool utc, char out[HM_TIME_TEXT]);
-
-/* ---- outside text ------------------------------------------------------------------------- */
-/* Copy text so that a terminal, a log or a metrics page shows it and does nothing else:
- * control characters, bytes that are not UTF-8, and the characters that hide or reorder
- * text (bidi controls, zero width) become \xNN or \u{NNNN}; a backslash is doubled.
- * Always terminated; cut between characters where it does not fit, ending in "...". */
-void hm_escape(const char *text, size_t len, char *out, size_t cap);
-/* Lower-case hex, NUL-terminated; out has 2 * len + 1 bytes. */
-void hm_hex(const void *data, size_t len, char *out);
-/* Exactly 2 * len lower-case hex digits. */
-enum hm_status HM_MUST_CHECK hm_hex_parse(const char *text, uint8_t *out, size_t len);
 
 #endif
