@@ -49,10 +49,10 @@ enum {
   {                                                                                                \
     .name = #member, .kind = HM_RAW, .at = AT(type, member), .min = 1, .max = (most)               \
   }
-#define ARRAY(type, text, fields)                                                                  \
+#define ARRAY(type, text, members)                                                                 \
   {                                                                                                \
-    .name = text, .form = HM_ARRAY, .fields = fields,                                              \
-    .field_count = sizeof(fields) / sizeof(fields)[0], .size = sizeof(struct type)                 \
+    .name = text, .form = HM_ARRAY, .fields = members,                                             \
+    .field_count = sizeof(members) / sizeof(members)[0], .size = sizeof(struct type)               \
   }
 
 static const struct hm_field hello_fields[] = {
@@ -124,12 +124,8 @@ static const struct hm_field revoke_answer_fields[] = {
 static const struct hm_field hash_fields[] = {
     {.name = "hash", .kind = HM_FIXED, .at = 0, .min = 32, .max = 32},
 };
-static const struct hm_shape hash_shape = {.name = "hash",
-                                           .form = HM_ITEM,
-                                           .fields = hash_fields,
-                                           .field_count = 1,
-                                           .size = 32,
-                                           .is_bare = true};
+static const struct hm_shape hash_shape = {
+    .name = "hash", .form = HM_ITEM, .fields = hash_fields, .field_count = 1, .size = 32};
 static const struct hm_field sign1_fields[] = {
     {.name = "object", .kind = HM_BSTR, .at = 0, .min = SIGN1_MIN, .max = HM_SIGN1_MAX},
 };
@@ -137,8 +133,7 @@ static const struct hm_shape sign1_shape = {.name = "object",
                                             .form = HM_ITEM,
                                             .fields = sign1_fields,
                                             .field_count = 1,
-                                            .size = sizeof(struct hm_bytes),
-                                            .is_bare = true};
+                                            .size = sizeof(struct hm_bytes)};
 static const struct hm_field log_answer_fields[] = {
     SIGN1(hm_auth_log_answer, checkpoint),
     {.name = "way",
