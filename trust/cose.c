@@ -22,6 +22,7 @@ enum {
   TAG_ENCRYPT = 96,
   PROTECTED_MAX = 512,
   PAYLOAD_MAX = 4096,
+  ENVELOPE_MAX = 8192,
   BATCH_PROOF_MAX = 524288,
   AAD_MAX = 256,
   GCM_TAG = 16
@@ -560,7 +561,7 @@ static enum hm_status take_envelope(struct hm_cbor *c, uint64_t tag, size_t memb
                                     uint8_t iv[12], struct hm_bytes *ciphertext)
 {
   size_t count;
-  if (c->in.len > HM_SIGN1_MAX)
+  if (c->in.len > ENVELOPE_MAX)
     return HM_TOO_LARGE;
   HM_TRY(hm_cbor_tag(c, tag));
   HM_TRY(hm_cbor_array(c, &count));

@@ -124,7 +124,7 @@ enum hm_status HM_MUST_CHECK hm_encrypt_to(const struct hm_crypto *c, const uint
                                            const uint8_t ephemeral[32], const uint8_t iv[12],
                                            struct hm_bytes aad, struct hm_bytes plain,
                                            struct hm_out *out);
-/* What decrypts is at most HM_SIGN1_MAX bytes as an object, and exactly of the profile's
+/* What decrypts is at most 8,192 bytes as an object, and exactly of the profile's
  * spelling. plain: at least the ciphertext's length - 16 bytes; *len gets the plaintext's. */
 enum hm_status HM_MUST_CHECK hm_decrypt(const struct hm_crypto *c, const uint8_t scalar[32],
                                         struct hm_bytes object, struct hm_bytes aad,
