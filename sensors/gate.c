@@ -169,8 +169,7 @@ static enum hm_status write_one_grant(const struct hm_gate_grant *grant, uint64_
   hm_cbor_put_bstr(o, hm_bytes(grant->certificate, HM_HASH));
   hm_cbor_put_array(o, grant->data_type_count);
   for (uint32_t i = 0; i < grant->data_type_count; i++) {
-    if (grant->data_types[i] <= (i > 0 ? grant->data_types[i - 1] : 0) ||
-        grant->data_types[i] > 20)
+    if (grant->data_types[i] <= (i > 0 ? grant->data_types[i - 1] : 0) || grant->data_types[i] > 20)
       return hm_gate_outside(field, "data types");
     hm_cbor_put_uint(o, grant->data_types[i]);
   }
@@ -259,8 +258,7 @@ static enum hm_status check_observe(const struct hm_gate_message *m, const char 
 {
   const uint16_t *region = m->u.observe.region;
 
-  if (region[2] == 0 || region[3] == 0 ||
-      (uint64_t)region[0] + region[2] > m->u.observe.width ||
+  if (region[2] == 0 || region[3] == 0 || (uint64_t)region[0] + region[2] > m->u.observe.width ||
       (uint64_t)region[1] + region[3] > m->u.observe.height)
     return hm_gate_outside(field, "region");
   if (m->u.observe.picture.len != 0 && m->u.observe.picture.len != HM_GATE_PICTURE)
@@ -298,7 +296,7 @@ static enum hm_status read_observe_parts(struct hm_gate_reader *r, struct hm_gat
   HM_TRY(hm_gate_read_numbers(r, "factors", 256, m->u.observe.factors, 5));
   HM_TRY(read_value(r, m));
   HM_TRY(hm_gate_read_bytes_or_nil(r, "picture", HM_GATE_PICTURE, HM_GATE_PICTURE,
-                           &m->u.observe.picture));
+                                   &m->u.observe.picture));
   HM_TRY(hm_gate_read_bytes_or_nil(r, "vector", 1, HM_GATE_VECTOR, &m->u.observe.vector));
   HM_TRY(hm_gate_read_bytes_or_nil(r, "encoder", HM_HASH, HM_HASH, &encoder));
   m->u.observe.has_encoder = encoder.len > 0;
@@ -387,7 +385,8 @@ static enum hm_status write_observe(const struct hm_gate_message *m, struct hm_o
   HM_TRY(put_observe_parts(m, o, field));
   hm_gate_put_bytes_or_nil(o, m->u.observe.picture);
   hm_gate_put_bytes_or_nil(o, m->u.observe.vector);
-  hm_gate_put_bytes_or_nil(o, hm_bytes(m->u.observe.encoder, m->u.observe.has_encoder ? HM_HASH : 0));
+  hm_gate_put_bytes_or_nil(o,
+                           hm_bytes(m->u.observe.encoder, m->u.observe.has_encoder ? HM_HASH : 0));
   return HM_OK;
 }
 
@@ -546,26 +545,42 @@ static const struct row rows[] = {
     {{HM_GATE_HELLO, "HELLO", true, ANY, "version, role, sensor"}, 3, read_hello, write_hello},
     {{HM_GATE_GRANT, "GRANT", false, GATE,
       "nonce, [[context, certificate, data types, policy hash, kid16]] / reason"},
-     2, read_grant, write_grant},
+     2,
+     read_grant,
+     write_grant},
     {{HM_GATE_ASK, "ASK", true, GATE, "nonce, last frame, passed, {reason: dropped}"},
-     4, read_ask, write_ask},
+     4,
+     read_ask,
+     write_ask},
     {{HM_GATE_REVOKE, "REVOKE", false, GATE, "[contexts]"}, 1, read_revoke, write_revoke},
     {{HM_GATE_CLOSED, "CLOSED", true, GATE, "[contexts], last frame, reason"},
-     3, read_closed, write_closed},
+     3,
+     read_closed,
+     write_closed},
     {{HM_GATE_PERIPHERAL_RECORD, "PERIPHERAL", true, OBSERVER, "256 bytes"},
-     1, read_peripheral, write_peripheral},
+     1,
+     read_peripheral,
+     write_peripheral},
     {{HM_GATE_OBSERVE, "OBSERVE", true, OBSERVER | SINK,
       "seq, frame, pts / nil, boottime ns, width, height, format, region[4], factors[5], "
       "value[5], picture / nil, vector / nil, encoder / nil"},
-     13, read_observe, write_observe},
+     13,
+     read_observe,
+     write_observe},
     {{HM_GATE_EVENT, "EVENT", true, OBSERVER | SINK | MEDIA, "event, frame, text"},
-     3, read_event, write_event},
+     3,
+     read_event,
+     write_event},
     {{HM_GATE_START, "START", false, MEDIA, "sensor, LCT, source, isolate"},
-     4, read_start, write_start},
+     4,
+     read_start,
+     write_start},
     {{HM_GATE_STOP, "STOP", false, MEDIA, "sensor"}, 1, read_stop, write_stop},
     {{HM_GATE_ACK, "ACK", false, ANY, "seq"}, 1, read_ack, write_ack},
     {{HM_GATE_SOURCES_LIST, "SOURCES", true, MEDIA, "[[string, kind, what, state]]"},
-     1, read_sources, write_sources},
+     1,
+     read_sources,
+     write_sources},
     {{HM_GATE_DISCOVER, "DISCOVER", false, MEDIA, ""}, 0, read_nothing, write_nothing},
     {{HM_GATE_ERROR, "ERROR", false, ANY, "status, text"}, 2, read_error, write_error},
 };

@@ -67,6 +67,7 @@
 enum {
   HM_GATE_VERSION = 1,
   HM_GATE_PACKET = 65536,          /* bytes a packet */
+  HM_GATE_PATH = 107,              /* bytes of the socket's path */
   HM_GATE_TEXT = 64,               /* bytes of a text for people */
   HM_GATE_NAME = 32,               /* bytes of a sensor's name */
   HM_GATE_SOURCE = 4096,           /* bytes of a source string */
@@ -111,20 +112,20 @@ enum hm_gate_role {
 /* Why a gate is shut: on the wire in GRANT and CLOSED, and in the element's
  * property "reason". hm_gate_reason_text() has the sentences. */
 enum hm_gate_reason {
-  HM_GATE_OPEN = 0,           /* not shut */
-  HM_GATE_UNPAIRED = 1,       /* no live pairing lets this sensor's frames flow */
-  HM_GATE_REVOKED = 2,        /* the last pairing was revoked */
+  HM_GATE_OPEN = 0,     /* not shut */
+  HM_GATE_UNPAIRED = 1, /* no live pairing lets this sensor's frames flow */
+  HM_GATE_REVOKED = 2,  /* the last pairing was revoked */
   HM_GATE_PAIRING_EXPIRED = 3,
-  HM_GATE_DISABLED = 4,       /* `hallmark disable` */
-  HM_GATE_UNKNOWN_SENSOR = 5, /* no sensor of that name is bound */
-  HM_GATE_REFUSED = 6,        /* this user or unit may not be the gate of it */
-  HM_GATE_HELD = 7,           /* another gate holds the sensor */
-  HM_GATE_SHUTDOWN = 8,       /* the daemon stops */
-  HM_GATE_LEASE_RAN_OUT = 9,  /* no fresh answer for 2 s */
-  HM_GATE_DAEMON_GONE = 10,   /* the connection ended, or none could be made */
-  HM_GATE_STREAM_ENDED = 11,  /* end of stream or the element was stopped */
+  HM_GATE_DISABLED = 4,        /* `hallmark disable` */
+  HM_GATE_UNKNOWN_SENSOR = 5,  /* no sensor of that name is bound */
+  HM_GATE_REFUSED = 6,         /* this user or unit may not be the gate of it */
+  HM_GATE_HELD = 7,            /* another gate holds the sensor */
+  HM_GATE_SHUTDOWN = 8,        /* the daemon stops */
+  HM_GATE_LEASE_RAN_OUT = 9,   /* no fresh answer for 2 s */
+  HM_GATE_DAEMON_GONE = 10,    /* the connection ended, or none could be made */
+  HM_GATE_STREAM_ENDED = 11,   /* end of stream or the element was stopped */
   HM_GATE_ANCHOR_DIFFERS = 12, /* the device at the source is not the one bound */
-  HM_GATE_NOT_ASKED = 13,     /* just started, no answer yet */
+  HM_GATE_NOT_ASKED = 13,      /* just started, no answer yet */
   HM_GATE_REASON_COUNT
 };
 
@@ -156,9 +157,9 @@ enum hm_gate_format { HM_GATE_GRAY8 = 1, HM_GATE_I420 = 2, HM_GATE_NV12 = 3 };
 
 /* A grant: the sensor's frames may flow in this context under this certificate. */
 struct hm_gate_grant {
-  uint64_t context;                    /* 1..65535 */
-  uint8_t certificate[HM_HASH];        /* name of the pairing certificate */
-  uint32_t data_type_count;            /* ascending codes 1..20 */
+  uint64_t context;             /* 1..65535 */
+  uint8_t certificate[HM_HASH]; /* name of the pairing certificate */
+  uint32_t data_type_count;     /* ascending codes 1..20 */
   uint8_t data_types[HM_GATE_DATA_TYPES];
   uint8_t policy_hash[HM_HASH];
   uint64_t kid16; /* 1..65534, of the pairing; peripheral records carry it */
@@ -209,21 +210,21 @@ struct hm_gate_message {
       uint64_t frame;
       bool has_pts; /* else nil: the buffer had no timestamp */
       uint64_t pts_ns;
-      uint64_t boottime_ns; /* when the gate's side measured it */
+      uint64_t boottime_ns;   /* when the gate's side measured it */
       uint64_t width, height; /* pixels of the frame, 1..65535 */
       enum hm_gate_format format;
-      uint16_t region[4];  /* x, y, width, height */
-      uint16_t factors[5]; /* trust, Q8: exposure, sharp, noise, live, information */
-      bool has_value[5];   /* false: nil, unmeasured */
-      uint16_t value[5];   /* Q8: surprise, novelty, arousal, reward, conflict */
-      struct hm_bytes picture; /* 3,072 bytes, or empty: nil */
-      struct hm_bytes vector;  /* 1..4096 bytes, or empty: nil */
-      bool has_encoder;        /* iff there is a vector */
+      uint16_t region[4];       /* x, y, width, height */
+      uint16_t factors[5];      /* trust, Q8: exposure, sharp, noise, live, information */
+      bool has_value[5];        /* false: nil, unmeasured */
+      uint16_t value[5];        /* Q8: surprise, novelty, arousal, reward, conflict */
+      struct hm_bytes picture;  /* 3,072 bytes, or empty: nil */
+      struct hm_bytes vector;   /* 1..4096 bytes, or empty: nil */
+      bool has_encoder;         /* iff there is a vector */
       uint8_t encoder[HM_HASH]; /* encoder hash */
     } observe;
     struct {
       enum hm_gate_event event;
-      uint64_t frame; /* 0: of no frame */
+      uint64_t frame;       /* 0: of no frame */
       struct hm_bytes text; /* 0..64 */
     } event;
     struct {
@@ -252,7 +253,7 @@ struct hm_gate_message {
 /* A row of the table of kinds, for `hallmark spec` and for the checks of role. */
 struct hm_gate_kind_row {
   enum hm_gate_kind kind;
-  const char *name;    /* "HELLO" */
+  const char *name; /* "HELLO" */
   bool from_client;
   unsigned roles;      /* bit (1 << role) */
   const char *members; /* "version, role, sensor" */

@@ -4,22 +4,23 @@
  */
 #include "sensors/gate_members.h"
 
-enum hm_status hm_gate_read_uint(struct hm_gate_reader *r, const char *field, uint64_t min, uint64_t max,
-                                uint64_t *value)
+enum hm_status hm_gate_read_uint(struct hm_gate_reader *r, const char *field, uint64_t min,
+                                 uint64_t max, uint64_t *value)
 {
   r->field = field;
   HM_TRY(hm_cbor_uint(&r->at, value));
   return *value >= min && *value <= max ? HM_OK : HM_MALFORMED;
 }
 
-enum hm_status hm_gate_read_fixed(struct hm_gate_reader *r, const char *field, uint8_t *out, size_t len)
+enum hm_status hm_gate_read_fixed(struct hm_gate_reader *r, const char *field, uint8_t *out,
+                                  size_t len)
 {
   r->field = field;
   return hm_cbor_fixed(&r->at, out, len);
 }
 
-enum hm_status hm_gate_read_text(struct hm_gate_reader *r, const char *field, size_t min, size_t max,
-                                struct hm_bytes *text)
+enum hm_status hm_gate_read_text(struct hm_gate_reader *r, const char *field, size_t min,
+                                 size_t max, struct hm_bytes *text)
 {
   r->field = field;
   HM_TRY(hm_cbor_tstr(&r->at, text));
@@ -28,8 +29,8 @@ enum hm_status hm_gate_read_text(struct hm_gate_reader *r, const char *field, si
   return text->len >= min ? HM_OK : HM_MALFORMED;
 }
 
-enum hm_status hm_gate_read_list(struct hm_gate_reader *r, const char *field, size_t min, size_t max,
-                                uint32_t *count)
+enum hm_status hm_gate_read_list(struct hm_gate_reader *r, const char *field, size_t min,
+                                 size_t max, uint32_t *count)
 {
   size_t n = 0;
 
@@ -44,7 +45,7 @@ enum hm_status hm_gate_read_list(struct hm_gate_reader *r, const char *field, si
 }
 
 enum hm_status hm_gate_read_contexts(struct hm_gate_reader *r, size_t min, uint32_t *count,
-                                    uint16_t contexts[HM_GATE_CONTEXTS])
+                                     uint16_t contexts[HM_GATE_CONTEXTS])
 {
   uint64_t previous = 0;
 
@@ -61,7 +62,7 @@ enum hm_status hm_gate_read_contexts(struct hm_gate_reader *r, size_t min, uint3
 
 /* Exactly len members of u16 in an array. */
 enum hm_status hm_gate_read_numbers(struct hm_gate_reader *r, const char *field, uint64_t max,
-                                   uint16_t *out, size_t len)
+                                    uint16_t *out, size_t len)
 {
   uint32_t count = 0;
 
@@ -77,7 +78,7 @@ enum hm_status hm_gate_read_numbers(struct hm_gate_reader *r, const char *field,
 
 /* A byte string of min..max bytes, or nil: the empty view. */
 enum hm_status hm_gate_read_bytes_or_nil(struct hm_gate_reader *r, const char *field, size_t min,
-                                        size_t max, struct hm_bytes *out)
+                                         size_t max, struct hm_bytes *out)
 {
   bool nil = false;
 
@@ -102,7 +103,7 @@ enum hm_status hm_gate_outside(const char **field, const char *name)
 
 /* What was put is read back: one rule of what text may hold, the reader's. */
 enum hm_status hm_gate_put_text(struct hm_out *o, struct hm_bytes text, size_t min, size_t max,
-                               const char *name, const char **field)
+                                const char *name, const char **field)
 {
   size_t start = o->len;
   struct hm_cbor back;
@@ -117,7 +118,7 @@ enum hm_status hm_gate_put_text(struct hm_out *o, struct hm_bytes text, size_t m
 }
 
 enum hm_status hm_gate_put_contexts(struct hm_out *o, uint32_t count, uint32_t min,
-                                   const uint16_t contexts[HM_GATE_CONTEXTS], const char **field)
+                                    const uint16_t contexts[HM_GATE_CONTEXTS], const char **field)
 {
   if (count < min || count > HM_GATE_CONTEXTS)
     return hm_gate_outside(field, "contexts");

@@ -34,8 +34,8 @@ enum hm_status HM_MUST_CHECK hm_gate_read_contexts(struct hm_gate_reader *r, siz
 enum hm_status HM_MUST_CHECK hm_gate_read_numbers(struct hm_gate_reader *r, const char *field,
                                                   uint64_t max, uint16_t *out, size_t len);
 /* A byte string of min..max bytes, or nil: the empty view. */
-enum hm_status HM_MUST_CHECK hm_gate_read_bytes_or_nil(struct hm_gate_reader *r,
-                                                       const char *field, size_t min, size_t max,
+enum hm_status HM_MUST_CHECK hm_gate_read_bytes_or_nil(struct hm_gate_reader *r, const char *field,
+                                                       size_t min, size_t max,
                                                        struct hm_bytes *out);
 
 /* HM_MALFORMED, with the member's name. */

@@ -37,8 +37,8 @@ const char *hm_gate_reason_name(enum hm_gate_reason reason)
 const char *hm_gate_event_name(enum hm_gate_event event)
 {
   static const char *const names[HM_GATE_EVENT_COUNT] = {
-      "none",  "flowing", "end",         "error", "stalled", "reconnect",
-      "state", "dropped", "unsupported", "shut"};
+      "none",      "flowing", "end",     "error",       "stalled",
+      "reconnect", "state",   "dropped", "unsupported", "shut"};
 
   return (unsigned)event < HM_GATE_EVENT_COUNT ? names[event] : "unknown";
 }

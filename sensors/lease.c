@@ -62,8 +62,7 @@ void hm_lease_ask(struct hm_lease *lease, const uint8_t nonce[HM_NONCE], uint64_
 static struct hm_lease_question *question(struct hm_lease *lease, const uint8_t nonce[HM_NONCE])
 {
   for (size_t i = 0; i < HM_LEASE_OUTSTANDING; i++)
-    if (lease->questions[i].is_open &&
-        memcmp(lease->questions[i].nonce, nonce, HM_NONCE) == 0)
+    if (lease->questions[i].is_open && memcmp(lease->questions[i].nonce, nonce, HM_NONCE) == 0)
       return &lease->questions[i];
   return NULL;
 }
@@ -164,8 +163,8 @@ const char *hm_lease_state_name(enum hm_lease_state state)
 const char *hm_lease_input_name(enum hm_lease_input input)
 {
   static const char *const names[HM_LEASE_INPUTS] = {
-      "granted", "denied", "revoked, not the last", "revoked, the last", "grant ran out",
-      "connection lost"};
+      "granted",           "denied",        "revoked, not the last",
+      "revoked, the last", "grant ran out", "connection lost"};
 
   return (unsigned)input < HM_LEASE_INPUTS ? names[input] : "unknown";
 }
