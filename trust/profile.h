@@ -398,6 +398,7 @@ struct hm_spec_row {
   size_t position;
   const char *field;
   enum hm_field_kind kind;
+  const struct hm_shape *of; /* of SHAPE, LIST, UMAP; else NULL */
   unsigned flags;
   uint64_t min, max;
   int64_t fixed; /* NINT */

@@ -12,7 +12,7 @@ struct hm_revocation {
   uint64_t iat;
   bool is_local;   /* which body; not a field of it */
   uint64_t number; /* authority only, from 1 */
-  bool has_pairing_id, has_previous, has_since;
+  bool has_pairing_id, has_evidence, has_previous, has_since;
   uint8_t pairing_id[16];  /* ends every certificate of that pairing */
   uint8_t certificate[32]; /* name of a binding or a pairing, or an LCT id */
   uint32_t evidence_count; /* local only: further names that end with it, ascending */
