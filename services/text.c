@@ -166,8 +166,7 @@ enum hm_status hm_text_time_parse(const char *text, uint64_t *unix_ns)
   if (dot) {
     const char *end = dot + 1;
     uint64_t digits = 0;
-    HM_TRY(read_digits(&end, 999999999, &digits));
-    if (end - dot > 10)
+    if (read_digits(&end, 999999999, &digits) != HM_OK || end - dot > 10)
       return HM_MALFORMED;
     nanoseconds = digits;
     for (ptrdiff_t i = end - dot - 1; i < 9; i++)
