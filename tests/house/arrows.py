@@ -31,6 +31,7 @@ RULES = [
     (r"services/cli_.*", ["services", "memory", "sensors", "trust"], [C_LIBRARY, GLIB, r"libsoup/.*"]),
     (r"services/authority_.*", ["services", "memory", "trust"], [C_LIBRARY, GLIB, SYSTEMD]),
     (r"services/media_.*", ["services", "sensors", "trust"], [C_LIBRARY, GLIB, SYSTEMD, r"gst/.*", r"libudev\.h"]),
+    (r"services/view.*", ["services", "memory", "sensors", "trust"], [C_LIBRARY, GLIB]),
     (r"services/keys\.c", ["services", "trust"], [C_LIBRARY, GLIB, r"openssl/.*"]),
     (r"services/.*", ["services", "trust"], [C_LIBRARY, GLIB]),
     (r"mcu/.*", ["mcu", "trust"], [FREESTANDING, r".*"]),
