@@ -16,7 +16,7 @@ C_LIBRARY = r"(assert|ctype|errno|fcntl|inttypes|limits|math|poll|pthread|pwd|gr
             r"stddef|stdint|stdio|stdlib|string|strings|time|unistd|dirent|getopt|locale|sys/[a-z_]+|linux/[a-z_0-9]+|" \
             r"arpa/[a-z]+|netinet/[a-z]+|fnmatch|glob|termios|ftw|wchar|ucontext|sysexits|endian|byteswap|execinfo)\.h"
 FREESTANDING = r"(stdbool|stddef|stdint|string|limits|stdalign|stdnoreturn)\.h"
-GLIB = r"(glib|gio|json-glib|glib-object|gio/gunix[a-z]+)(/.*)?(\.h)?"
+GLIB = r"(glib|glib-unix|gio|json-glib|glib-object|gio/gunix[a-z]+)(/.*)?(\.h)?"
 SYSTEMD = r"systemd/sd-daemon\.h"
 
 # First matching row wins: files, folders they may include, system headers they may include.
