@@ -149,7 +149,7 @@ struct walk {
   struct file *file;
   uint64_t last;    /* page of the commit */
   uint64_t budget;  /* pages that may still be read */
-  bool with_leaves; /* read leaf pages too, and count everything */
+  bool with_overflow; /* look at the header of each overflow page too */
   uint64_t branches, leaves, overflows, entries;
   size_t named; /* databases found */
   struct db named_db[DATABASES_MAX];
@@ -188,10 +188,12 @@ static enum hm_status check_overflow(struct walk *w, uint64_t number, uint64_t b
   uint64_t pages = (bytes + PAGE_HEAD + f->page - 1) / f->page;
   if (number < 2 || number > w->last || pages > w->last - number + 1)
     return damaged(f, number, "an overflow page past the last one");
+  w->overflows += pages;
+  if (!w->with_overflow)
+    return HM_OK;
   HM_TRY(read_at(f, number * f->page, head, sizeof head));
   if (get(head, 8) != number || get(head + 10, 2) != FLAG_OVERFLOW || get(head + 12, 4) != pages)
     return damaged(f, number, "header of an overflow page");
-  w->overflows += pages;
   return HM_OK;
 }
 
@@ -265,7 +267,7 @@ static enum hm_status enter(struct walk *w, size_t depth, size_t levels, uint64_
   return HM_OK;
 }
 
-/* Depth first with an explicit path. Without leaves the last level is not read. */
+/* Depth first with an explicit path. */
 static enum hm_status walk_tree(struct walk *w, const struct db *db)
 {
   w->branches = w->leaves = w->overflows = w->entries = 0;
@@ -280,33 +282,28 @@ static enum hm_status walk_tree(struct walk *w, const struct db *db)
   HM_TRY(enter(w, 0, levels, db->root));
   for (;;) {
     struct level *l = &w->path[depth];
-    bool is_above_leaves = depth + 2 == levels;
-    if (l->next < l->count && !(is_above_leaves && !w->with_leaves)) {
+    if (l->next < l->count) {
       uint64_t child = get(node_at(l->page, l->next++), 6);
       HM_TRY(enter(w, ++depth, levels, child));
-    } else if (is_above_leaves && !w->with_leaves) {
-      w->leaves += l->count;
-      if (depth == 0)
-        break;
+    } else if (depth > 0) {
       depth--;
-    } else if (depth == 0) {
-      break;
     } else {
-      depth--;
+      break;
     }
   }
-  if (w->branches != db->branches || w->leaves != db->leaves ||
-      (w->with_leaves && (w->overflows != db->overflows || w->entries != db->entries)))
+  if (w->branches != db->branches || w->leaves != db->leaves || w->overflows != db->overflows ||
+      w->entries != db->entries)
     return damaged(w->file, db->root, "counts of a tree");
   return HM_OK;
 }
 
-/* Free and main whole; of the named ones the branches, for the newest commit only. */
+/* Free and main of either commit; the named ones of the newest. Headers of overflow
+ * pages are only believed by LMDB when it frees them, which the logs never do. */
 static enum hm_status walk_commit(struct walk *w, const struct meta *meta, bool is_newest)
 {
   w->last = meta->last;
   w->budget = 4 * w->file->pages + 8;
-  w->with_leaves = true;
+  w->with_overflow = true;
   w->named = 0;
   HM_TRY(walk_tree(w, &meta->free));
   if (w->named)
@@ -316,7 +313,7 @@ static enum hm_status walk_commit(struct walk *w, const struct meta *meta, bool 
     struct db db = w->named_db[i];
     if (db.pad || db.flags)
       return damaged(w->file, db.root, "flags of a named database");
-    w->with_leaves = db.depth < 2;
+    w->with_overflow = false;
     HM_TRY(walk_tree(w, &db));
   }
   return HM_OK;

@@ -14,8 +14,8 @@
  * number, flags, one page size, the given map size and zeros where nothing is;
  * transaction numbers that differ by one, each on its own page; the last page
  * inside the file. Then walk the trees of the newest commit (and the small ones of
- * the one before): page flags, numbers, bounds, node offsets, depth and counts; of
- * large databases the branch pages. HM_DAMAGED names page and rule in fault. */
+ * the one before), branch and leaf pages: flags, numbers, bounds, node offsets, depth
+ * and counts. Values on overflow pages are not read. HM_DAMAGED names page and rule. */
 enum hm_status HM_MUST_CHECK hm_page_check(int fd, size_t map, struct hm_fault *fault);
 
 #endif
