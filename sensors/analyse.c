@@ -15,7 +15,7 @@
 #include "sensors/motion.h"
 #include "sensors/novelty.h"
 
-enum { DEFAULT_TTL_MS = 1000 };
+enum { DEFAULT_TTL_MS = 1000, DEFAULT_REFRACTORY_MS = 250 };
 
 /* Everything whose size follows the frame's. */
 struct buffers {
@@ -35,6 +35,7 @@ struct hm_analysis {
   struct hm_thumb thumbs[2];
   uint32_t thumb; /* which one is this frame's */
   struct hm_motion motion;
+  struct hm_residual residual;
   struct hm_focus focus;
   struct hm_focus_set set;
   struct hm_novelty novelty;
@@ -64,6 +65,8 @@ struct hm_analysis *hm_analysis_new(const struct hm_analysis_config *config)
     a->config.top = HM_REGIONS_MAX;
   if (config->ttl_ms == 0)
     a->config.ttl_ms = DEFAULT_TTL_MS;
+  if (config->refractory_ms == 0)
+    a->config.refractory_ms = DEFAULT_REFRACTORY_MS;
   return a;
 }
 
@@ -145,8 +148,11 @@ static enum hm_status measure(struct hm_analysis *a, const struct hm_frame *fram
   a->thumb ^= 1;
   hm_thumb_make(&frame->y, &a->thumbs[a->thumb]);
   memset(&a->motion, 0, sizeof a->motion);
-  if (a->has_before)
-    hm_motion_find(&a->thumbs[a->thumb], &a->thumbs[a->thumb ^ 1], &a->motion);
+  if (a->has_before) {
+    const struct hm_thumb *now = &a->thumbs[a->thumb], *then = &a->thumbs[a->thumb ^ 1];
+    hm_motion_find(now, then, &a->motion);
+    hm_motion_predict(now, then, &a->motion.global, &a->residual);
+  }
   return hm_focus_find(frame->width, frame->height, a->buffers.tiles, &a->buffers.focus,
                        &a->focus);
 }
@@ -167,8 +173,8 @@ static uint16_t mean_of_parts(const uint16_t parts[HM_VALUE_PARTS])
 static enum hm_status weigh(struct hm_analysis *a, const struct hm_frame *frame,
                             const struct hm_rect *box, struct hm_region *out)
 {
-  const struct hm_thumb *now = &a->thumbs[a->thumb], *before = &a->thumbs[a->thumb ^ 1];
-  const uint32_t error = hm_motion_error(now, before, &a->motion.global, box);
+  const uint32_t error = hm_motion_error(&a->residual, box);
+  const uint32_t noise = a->result.trust.noise_q8, doubt = a->residual.doubt_q8;
   memset(out, 0, sizeof *out);
   out->box = *box;
   out->pixels = frame->format == HM_GRAY8 ? HM_PIXELS_GREY : HM_PIXELS_COLOUR;
@@ -177,11 +183,12 @@ static enum hm_status weigh(struct hm_analysis *a, const struct hm_frame *frame,
   for (int i = 0; i < HM_VALUE_PARTS; i++)
     out->parts[i] = HM_VALUE_UNMEASURED;
   if (error != HM_ERROR_UNPREDICTED)
-    out->parts[0] = (uint16_t)hm_surprise_q8(error, a->result.trust.noise_q8);
+    out->parts[0] = (uint16_t)hm_surprise_q8(error, noise > doubt ? noise : doubt);
   if (!hm_vector_is_zero(out->vector))
     out->parts[1] = (uint16_t)hm_novelty_q8(&a->novelty, out->vector);
   out->value = mean_of_parts(out->parts);
-  out->is_observation = out->value >= a->config.record_q8;
+  /* what the prediction explains to within the noise is nothing to record, new or not */
+  out->is_observation = out->parts[0] > 0 && out->value >= a->config.record_q8;
   out->is_memory = out->is_observation && out->value >= a->config.embed_q8 &&
                    out->parts[1] != HM_VALUE_UNMEASURED;
   return HM_OK;
@@ -209,25 +216,38 @@ static bool may_record(const struct hm_analysis *a)
          a->result.trust.value >= a->config.trust_gate_q8;
 }
 
+static uint64_t ns_of_ms(uint32_t ms)
+{
+  return (uint64_t)ms * 1000 * 1000;
+}
+
+/* Take a region into the focus set and, where it makes a memory, into novelty's. */
+static void hold(struct hm_analysis *a, struct hm_region *region, uint64_t now_ns)
+{
+  if (!region->is_observation)
+    return;
+  struct hm_focus_entry *entry =
+      hm_focus_set_add(&a->set, &region->box, region->value, now_ns, a->config.top);
+  region->is_memory = region->is_memory &&
+                      hm_focus_entry_remember(entry, now_ns, ns_of_ms(a->config.refractory_ms));
+  if (region->is_memory)
+    hm_novelty_remember(&a->novelty, region->vector);
+}
+
 static enum hm_status find_regions(struct hm_analysis *a, const struct hm_frame *frame,
                                    const struct hm_stamp *stamp)
 {
   struct hm_analysis_result *r = &a->result;
   r->candidates = a->focus.found;
   r->region_count = 0;
-  hm_focus_set_expire(&a->set, stamp->capture_ns, (uint64_t)a->config.ttl_ms * 1000 * 1000);
+  hm_focus_set_expire(&a->set, stamp->capture_ns, ns_of_ms(a->config.ttl_ms));
   if (!may_record(a))
     return HM_OK;
   for (uint32_t i = 0; i < a->focus.count; i++)
     HM_TRY(weigh(a, frame, &a->focus.candidates[i].box, &a->regions[i]));
   choose(a, a->focus.count);
-  for (uint32_t i = 0; i < r->region_count; i++) {
-    const struct hm_region *region = &r->regions[i];
-    if (region->is_observation)
-      hm_focus_set_add(&a->set, &region->box, region->value, stamp->capture_ns, a->config.top);
-    if (region->is_memory)
-      hm_novelty_remember(&a->novelty, region->vector);
-  }
+  for (uint32_t i = 0; i < r->region_count; i++)
+    hold(a, &r->regions[i], stamp->capture_ns);
   return HM_OK;
 }
 

@@ -33,6 +33,7 @@ struct hm_analysis_config {
   uint16_t record_q8, embed_q8, trust_gate_q8; /* 0 = the defaults above */
   uint8_t top;                /* regions a frame, 1..8; 0 = 8 */
   uint32_t ttl_ms;            /* a focus region lives this long unseen; 0 = 1000 */
+  uint32_t refractory_ms;     /* one region makes one memory in this time; 0 = 250 */
 };
 
 /* Who and when, as far as the frame knows it. */
@@ -51,8 +52,8 @@ struct hm_region {
   uint16_t parts[HM_VALUE_PARTS]; /* surprise, novelty, arousal, reward, conflict: Q8 or
                                      HM_VALUE_UNMEASURED */
   uint16_t value;                 /* mean of those measured, Q8 */
-  bool is_observation;            /* value >= record, trust >= gate */
-  bool is_memory;                 /* value >= embed as well */
+  bool is_observation;            /* surprise > 0, value >= record, trust >= gate */
+  bool is_memory;                 /* value >= embed as well, not within the refractory time */
   enum hm_pixels pixels;
   uint8_t picture[HM_PICTURE_BYTES];
   int8_t vector[HM_VECTOR_DIMENSION];

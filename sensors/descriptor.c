@@ -19,6 +19,7 @@
  *   clamped to +-127
  */
 #include "sensors/descriptor.h"
+#include "sensors/integer.h"
 #include "trust/cbor.h"
 
 enum {
@@ -44,22 +45,6 @@ static const uint16_t arc_tangent[65] = {
     85,  89,  94,  99,  103, 108, 112, 117, 121, 126, 130, 134, 139, 143, 147, 151, 155,
     159, 163, 167, 171, 175, 178, 182, 186, 189, 193, 196, 200, 203, 206, 210, 213, 216,
     219, 222, 225, 228, 231, 234, 237, 240, 243, 245, 248, 251, 253, 256};
-
-static uint32_t square_root(uint64_t n)
-{
-  uint64_t root = 0, bit = (uint64_t)1 << 62;
-  while (bit > n)
-    bit >>= 2;
-  for (; bit != 0; bit >>= 2) {
-    if (n >= root + bit) {
-      n -= root + bit;
-      root = (root >> 1) + bit;
-    } else {
-      root >>= 1;
-    }
-  }
-  return (uint32_t)root;
-}
 
 /* The direction of (x, y) in 2048 steps a turn, counted from x towards y; 0 of (0, 0). */
 static uint32_t direction(int32_t x, int32_t y)
@@ -89,7 +74,7 @@ static struct brightness brightness_of(const uint8_t *luma)
     sum += luma[i];
     squares += (uint32_t)luma[i] * luma[i];
   }
-  const uint32_t spread = square_root(LUMA * squares - sum * sum);
+  const uint32_t spread = hm_square_root(LUMA * squares - sum * sum);
   struct brightness b = {(int64_t)sum, spread > LEAST_SPREAD ? spread : LEAST_SPREAD};
   return b;
 }
@@ -106,7 +91,7 @@ static void vote_pixel(uint64_t bins[BINS], int32_t y, int32_t cb, int32_t cr,
 {
   const int32_t luma = y - 16 > LEAST_LUMA ? y - 16 : LEAST_LUMA;
   const int32_t blue = 2048 * (cb - 128) / luma, red = 2048 * (cr - 128) / luma;
-  const uint32_t chroma = square_root((uint64_t)((int64_t)blue * blue + (int64_t)red * red));
+  const uint32_t chroma = hm_square_root((uint64_t)((int64_t)blue * blue + (int64_t)red * red));
   const uint32_t saturation = chroma / 3 < 256 ? chroma / 3 : 256;
   const uint32_t hue = direction(blue, red);
   vote(bins, hue / 256, (hue / 256 + 1) % HUES, hue, weight * saturation);
@@ -137,14 +122,14 @@ void hm_region_encode(const uint8_t picture[HM_PICTURE_BYTES], int8_t vector[HM_
   uint64_t squares = 0;
   count_votes(picture, bins);
   for (int i = 0; i < HM_VECTOR_DIMENSION; i++) {
-    d[i] = square_root(bins[i / BINS][i % BINS] << 8);
+    d[i] = hm_square_root(bins[i / BINS][i % BINS] << 8);
     sum += d[i];
   }
   for (int i = 0; i < HM_VECTOR_DIMENSION; i++) {
     d[i] = HM_VECTOR_DIMENSION * d[i] - sum;
     squares += (uint64_t)(d[i] * d[i]);
   }
-  const int64_t length = square_root(squares);
+  const int64_t length = hm_square_root(squares);
   for (int i = 0; i < HM_VECTOR_DIMENSION; i++) {
     int64_t v = 0;
     if (length > 0)
@@ -184,7 +169,7 @@ uint32_t hm_vector_similarity_q8(const int8_t a[HM_VECTOR_DIMENSION],
   if (both <= 0)
     return 0;
   const uint64_t lengths = (uint64_t)dot(a, a) * (uint64_t)dot(b, b);
-  const uint32_t whole = square_root(lengths);
+  const uint32_t whole = hm_square_root(lengths);
   const uint32_t similarity = (uint32_t)(256 * (uint64_t)both / whole);
   return similarity < 256 ? similarity : 256;
 }

@@ -10,6 +10,7 @@ enum {
   CELL_PIXELS = HM_CELL_SIDE * HM_CELL_SIDE,
   TILE_ROW_CELLS = HM_TILE_SIDE / HM_CELL_SIDE,
   LEAST_CHANGE = 4, /* grey levels a pixel */
+  TEXTURE_GRADIENT = 7200, /* as in frame trust */
   CLOSE_X = 2,      /* 5 cells wide */
   CLOSE_Y = 1,      /* 3 cells high */
   AXIS_CELLS = HM_FRAME_MAX_SIDE / HM_CELL_SIDE,
@@ -24,29 +25,36 @@ struct cells {
   uint32_t width, height;
 };
 
-static void gather(const struct cells *c, uint32_t frame_width, const struct hm_tile *tiles,
-                   uint16_t *sad)
+/* The cells' SADs; mask marks the cells of tiles that can show motion. Their number. */
+static size_t gather(const struct cells *c, uint32_t frame_width, const struct hm_tile *tiles,
+                     uint16_t *sad, uint8_t *mask)
 {
   const uint32_t columns = (frame_width + HM_TILE_SIDE - 1) / HM_TILE_SIDE;
+  size_t count = 0;
   for (uint32_t y = 0; y < c->height; y++)
     for (uint32_t x = 0; x < c->width; x++) {
       const struct hm_tile *tile =
           &tiles[(size_t)(y / TILE_ROW_CELLS) * columns + x / TILE_ROW_CELLS];
-      sad[(size_t)y * c->width + x] =
-          tile->sub_sad[y % TILE_ROW_CELLS * TILE_ROW_CELLS + x % TILE_ROW_CELLS];
+      const size_t at = (size_t)y * c->width + x;
+      sad[at] = tile->sub_sad[y % TILE_ROW_CELLS * TILE_ROW_CELLS + x % TILE_ROW_CELLS];
+      mask[at] = tile->ge >= TEXTURE_GRADIENT ? CELL_IN : CELL_FREE;
+      count += mask[at];
     }
+  return count;
 }
 
-/* Exact: first the upper bits of the middle value, then the lower among those. A cell's
- * SAD is at most 64 * 255 < 2^14. */
-static uint32_t median_of(const uint16_t *sad, size_t count)
+/* The middle SAD of the marked cells, exactly: first the upper bits, then the lower among
+ * those. A cell's SAD is at most 64 * 255 < 2^14. */
+static uint32_t median_of(const uint16_t *sad, const uint8_t *mask, size_t cells, size_t marked)
 {
   uint32_t value = 0;
-  size_t rank = count / 2;
+  size_t rank = marked / 2;
+  if (marked == 0)
+    return 0;
   for (int shift = MEDIAN_BITS; shift >= 0; shift -= MEDIAN_BITS) {
     size_t bins[1 << MEDIAN_BITS] = {0};
-    for (size_t i = 0; i < count; i++)
-      if (shift == MEDIAN_BITS || (uint32_t)sad[i] >> MEDIAN_BITS == value)
+    for (size_t i = 0; i < cells; i++)
+      if (mask[i] != CELL_FREE && (shift == MEDIAN_BITS || (uint32_t)sad[i] >> MEDIAN_BITS == value))
         bins[sad[i] >> shift & ((1 << MEDIAN_BITS) - 1)]++;
     uint32_t bin = 0;
     while (rank >= bins[bin])
@@ -172,8 +180,8 @@ enum hm_status hm_focus_find(uint32_t width, uint32_t height, const struct hm_ti
     return HM_TOO_LARGE;
   if (count == 0)
     return HM_OK;
-  gather(&c, width, tiles, work->sad);
-  out->median = median_of(work->sad, count);
+  const size_t textured = gather(&c, width, tiles, work->sad, work->mask);
+  out->median = median_of(work->sad, work->mask, count, textured);
   out->threshold = LEAST_CHANGE * CELL_PIXELS > 3 * out->median ? LEAST_CHANGE * CELL_PIXELS
                                                                : 3 * out->median;
   size_t moved = 0;
@@ -233,20 +241,36 @@ static struct hm_focus_entry *place_for(struct hm_focus_set *set, const struct h
   return least != NULL && least->value < value ? least : NULL;
 }
 
-void hm_focus_set_add(struct hm_focus_set *set, const struct hm_rect *box, uint32_t value,
-                      uint64_t now_ns, uint32_t top)
+struct hm_focus_entry *hm_focus_set_add(struct hm_focus_set *set, const struct hm_rect *box,
+                                        uint32_t value, uint64_t now_ns, uint32_t top)
 {
   bool is_same;
   struct hm_focus_entry *e =
       place_for(set, box, value, top < HM_FOCUS_HELD ? top : HM_FOCUS_HELD, &is_same);
   if (e == NULL)
-    return;
+    return NULL;
   const bool was_focus = is_same && e->is_focus;
+  if (!is_same)
+    e->is_remembered = false;
   e->box = *box;
   e->value = value;
   e->seen_ns = now_ns;
   e->is_held = true;
   e->is_focus = value >= (was_focus ? HM_FOCUS_LEAVE : HM_FOCUS_ENTER);
+  return e;
+}
+
+bool hm_focus_entry_remember(struct hm_focus_entry *entry, uint64_t now_ns,
+                             uint64_t refractory_ns)
+{
+  if (entry == NULL)
+    return true;
+  if (entry->is_remembered && now_ns >= entry->remembered_ns &&
+      now_ns - entry->remembered_ns < refractory_ns)
+    return false;
+  entry->is_remembered = true;
+  entry->remembered_ns = now_ns;
+  return true;
 }
 
 uint64_t hm_zone_mask(const struct hm_rect *box, uint32_t width, uint32_t height)

@@ -12,7 +12,8 @@
  *
  * A focus set remembers regions between frames: a region seen again (IoU > 0.3) is the
  * same one, one unseen for its time to live is forgotten, and no more than its top few
- * are held. A region is in focus from value 0.5 until it falls below 0.4.
+ * are held. A region is in focus from value 0.5 until it falls below 0.4. The same
+ * region makes a memory at most once in the refractory time.
  */
 #ifndef HM_SENSORS_FOCUS_H
 #define HM_SENSORS_FOCUS_H
@@ -69,7 +70,8 @@ struct hm_focus_entry {
   struct hm_rect box;
   uint32_t value;
   uint64_t seen_ns;
-  bool is_held, is_focus;
+  uint64_t remembered_ns; /* its last memory */
+  bool is_held, is_focus, is_remembered;
 };
 
 /* Zeroed at the start. */
@@ -81,10 +83,14 @@ struct hm_focus_set {
 void hm_focus_set_expire(struct hm_focus_set *set, uint64_t now_ns, uint64_t ttl_ns);
 
 /* Take a region in: refreshes the entry it overlaps most, else takes a free place, else
- * the place of the least entry if that is worth less, else is not held. At most top
- * (1..HM_FOCUS_HELD) places are used. */
-void hm_focus_set_add(struct hm_focus_set *set, const struct hm_rect *box, uint32_t value,
-                      uint64_t now_ns, uint32_t top);
+ * the place of the least entry if that is worth less, else is not held: NULL. At most top
+ * (1..HM_FOCUS_HELD) places are used. The entry is the set's. */
+struct hm_focus_entry *hm_focus_set_add(struct hm_focus_set *set, const struct hm_rect *box,
+                                        uint32_t value, uint64_t now_ns, uint32_t top);
+
+/* The entry (NULL: a region that is not held) may make a memory now; if so that is noted. */
+bool hm_focus_entry_remember(struct hm_focus_entry *entry, uint64_t now_ns,
+                             uint64_t refractory_ns);
 
 /* Bit 8 * row + column for every zone (of 8x8 over the frame) that an entry in focus
  * touches. */

@@ -6,12 +6,15 @@
  */
 #include "sensors/motion.h"
 
+#include "sensors/integer.h"
+
 enum {
   BLOCK = 16,
   FAR = 12,
   NEAR = 3,
   BLOCK_TEXTURE = 2 * BLOCK * BLOCK, /* mean gradient of 2 levels in either direction */
-  LEAST_BLOCKS = 4
+  LEAST_BLOCKS = 4,
+  PIXEL_TEXTURE = 8
 };
 
 struct block {
@@ -223,14 +226,6 @@ void hm_motion_find(const struct hm_thumb *now, const struct hm_thumb *before,
 
 /* ---- what the record shows ---------------------------------------------------------- */
 
-static uint32_t length_of(int32_t x, int32_t y)
-{
-  uint32_t root = 0;
-  while ((int64_t)(root + 1) * (root + 1) <= (int64_t)x * x + (int64_t)y * y)
-    root++;
-  return root;
-}
-
 /* 0 right, 1 right-down, 2 down ... clockwise; borders at about 22.5 degrees (5/12). */
 static uint32_t octant_of(int32_t x, int32_t y)
 {
@@ -253,7 +248,7 @@ uint8_t hm_motion_zone_byte(const struct hm_motion *motion, uint32_t zone)
   const struct match m = {x, y, 0, true};
   const bool is_bulk = motion->global.is_judged && agrees(&m, global_x, global_y);
   const int32_t dx = is_bulk ? global_x : x - global_x, dy = is_bulk ? global_y : y - global_y;
-  const uint32_t length = length_of(dx, dy);
+  const uint32_t length = hm_square_root((uint64_t)(dx * dx + dy * dy));
   if (length == 0)
     return 0;
   return (uint8_t)((length < 15 ? length : 15) << 4 | octant_of(dx, dy) << 1 | is_bulk);
@@ -288,36 +283,79 @@ static bool predict(const struct hm_thumb *before, int32_t x, int32_t y,
   return true;
 }
 
-uint32_t hm_motion_error(const struct hm_thumb *now, const struct hm_thumb *before,
-                         const struct hm_shift *global, const struct hm_rect *region)
+/* A thumbnail pixel where a wrong shift would show. */
+static bool has_texture(const struct hm_thumb *t, uint32_t x, uint32_t y)
 {
-  const uint32_t k = now->log2_scale;
+  if (x + 1 >= t->width || y + 1 >= t->height)
+    return false;
+  const uint8_t *at = t->data + (size_t)y * t->width + x;
+  const int32_t dx = at[1] - at[0], dy = at[t->width] - at[0];
+  return (dx < 0 ? -dx : dx) + (dy < 0 ? -dy : dy) >= PIXEL_TEXTURE;
+}
+
+/* The middle of count values in bins of whole grey levels, in Q8. */
+static uint32_t middle_of(const uint32_t bins[256], uint32_t count)
+{
+  uint32_t seen = 0, bin = 0;
+  if (count == 0)
+    return 0;
+  while (seen + bins[bin] <= count / 2)
+    seen += bins[bin++];
+  return 256 * bin;
+}
+
+void hm_motion_predict(const struct hm_thumb *now, const struct hm_thumb *before,
+                       const struct hm_shift *global, struct hm_residual *out)
+{
+  uint32_t bins[256] = {0}, count = 0;
+  out->width = now->width;
+  out->height = now->height;
+  out->log2_scale = now->log2_scale;
+  for (uint32_t y = 0; y < now->height; y++)
+    for (uint32_t x = 0; x < now->width; x++) {
+      uint16_t *at = &out->map[(size_t)y * now->width + x];
+      int32_t predicted;
+      *at = HM_UNPREDICTED;
+      if (!predict(before, (int32_t)x, (int32_t)y, global, &predicted))
+        continue;
+      const int32_t difference = 256 * now->data[(size_t)y * now->width + x] - predicted;
+      *at = (uint16_t)(difference < 0 ? -difference : difference); /* at most 255 * 256 */
+      if (!has_texture(now, x, y))
+        continue;
+      bins[*at >> 8]++;
+      count++;
+    }
+  out->doubt_q8 = middle_of(bins, count);
+}
+
+uint32_t hm_motion_error(const struct hm_residual *residual, const struct hm_rect *region)
+{
+  const uint32_t k = residual->log2_scale;
   const uint32_t end_x = (uint32_t)(region->x + region->width - 1) >> k;
   const uint32_t end_y = (uint32_t)(region->y + region->height - 1) >> k;
   uint64_t sum = 0, count = 0;
-  for (uint32_t y = region->y >> k; y <= end_y && y < now->height; y++)
-    for (uint32_t x = region->x >> k; x <= end_x && x < now->width; x++) {
-      int32_t predicted;
-      if (!predict(before, (int32_t)x, (int32_t)y, global, &predicted))
+  for (uint32_t y = region->y >> k; y <= end_y && y < residual->height; y++)
+    for (uint32_t x = region->x >> k; x <= end_x && x < residual->width; x++) {
+      const uint64_t at = residual->map[(size_t)y * residual->width + x];
+      if (at == HM_UNPREDICTED)
         continue;
-      const int32_t difference = 256 * now->data[y * now->width + x] - predicted;
-      sum += (uint32_t)(difference < 0 ? -difference : difference);
+      sum += at * at;
       count++;
     }
-  return count == 0 ? HM_ERROR_UNPREDICTED : (uint32_t)(sum / count);
+  return count == 0 ? HM_ERROR_UNPREDICTED : hm_square_root(sum / count);
 }
 
-uint32_t hm_surprise_q8(uint32_t error_q8, uint32_t noise_q8)
+uint32_t hm_surprise_q8(uint32_t error_q8, uint32_t sigma_q8)
 {
-  const uint64_t sigma = noise_q8 > 256 ? noise_q8 : 256;
-  /* mean |difference| of two frames that differ by noise alone is 1.128 sigma */
-  const uint64_t ratio = (uint64_t)error_q8 * 256 * 1000 / (1128 * sigma);
+  const uint64_t sigma = sigma_q8 > 256 ? sigma_q8 : 256;
+  /* two frames that differ by noise alone differ by sqrt(2) sigma */
+  const uint64_t ratio = (uint64_t)error_q8 * 256 * 1000 / (1414 * sigma);
   if (ratio <= 256)
     return 0;
   uint32_t octaves = 0;
   while (ratio >> (octaves + 9) != 0)
     octaves++;
-  /* the logarithm is straight within an octave */
+  /* the logarithm is taken as straight within an octave */
   const uint64_t within = 32 * (ratio - ((uint64_t)256 << octaves)) >> (octaves + 8);
   const uint64_t surprise = 32 * (uint64_t)octaves + within;
   return (uint32_t)(surprise < 256 ? surprise : 256);

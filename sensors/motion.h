@@ -16,7 +16,8 @@
 #include "sensors/peripheral.h"
 #include "sensors/picture.h"
 
-enum { HM_THUMB_SIDE = 256, HM_SHIFT_STEPS = 16, HM_ERROR_UNPREDICTED = 0xffffffff };
+enum { HM_THUMB_SIDE = 256, HM_SHIFT_STEPS = 16, HM_UNPREDICTED = 0xffff };
+#define HM_ERROR_UNPREDICTED UINT32_MAX
 
 struct hm_thumb {
   uint32_t width, height, log2_scale;
@@ -50,14 +51,24 @@ uint8_t hm_motion_zone_byte(const struct hm_motion *motion, uint32_t zone);
 int16_t hm_motion_pixels(const struct hm_motion *motion, const struct hm_thumb *thumb,
                          int32_t component);
 
-/* Mean |now - predicted| over a region of the frame, in Q8 grey levels; the prediction is
- * before, moved by the global shift. HM_ERROR_UNPREDICTED where no pixel has one. */
-uint32_t hm_motion_error(const struct hm_thumb *now, const struct hm_thumb *before,
-                         const struct hm_shift *global, const struct hm_rect *region);
+/* What the prediction left: |now - before moved by the global shift| in Q8 grey levels. */
+struct hm_residual {
+  uint32_t width, height, log2_scale;
+  uint32_t doubt_q8; /* the middle residual where there is texture: what the shift can not explain */
+  uint16_t map[HM_THUMB_SIDE * HM_THUMB_SIDE]; /* width * height; HM_UNPREDICTED */
+};
+
+void hm_motion_predict(const struct hm_thumb *now, const struct hm_thumb *before,
+                       const struct hm_shift *global, struct hm_residual *out);
+
+/* Root mean square of the residual over a region of the frame, in Q8 grey levels.
+ * HM_ERROR_UNPREDICTED where no pixel has a prediction. */
+uint32_t hm_motion_error(const struct hm_residual *residual, const struct hm_rect *region);
 
 /* Surprise in Q8: the prediction error over the noise, in octaves, eight octaves = 1.0
- * (8-bit luma has no more). noise_q8 is the sigma of the noise, taken as at least one
- * grey level; an error that noise explains gives 0. */
-uint32_t hm_surprise_q8(uint32_t error_q8, uint32_t noise_q8);
+ * (8-bit luma has no more). sigma_q8 is the noise of the prediction: the larger of the
+ * picture's noise and the prediction's doubt, taken as at least one grey level. An error
+ * that noise explains gives 0. */
+uint32_t hm_surprise_q8(uint32_t error_q8, uint32_t sigma_q8);
 
 #endif
