@@ -41,17 +41,6 @@ static const struct hm_json_field revoke_fields[] = {
     {"context", HM_JSON_TEXT, false, 1, HM_CONTEXT_TEXT},
     {"reason", HM_JSON_TEXT, false, 1, 200},
 };
-static const struct hm_json_field query_fields[] = {
-    {"like", HM_JSON_TEXT, false, 2, 20},
-    {"vector", HM_JSON_INTS, false, 256, 256},
-    {"sensor", HM_JSON_TEXT, false, 1, HM_NAME_LETTERS},
-    {"context", HM_JSON_TEXT, false, 1, HM_CONTEXT_TEXT},
-    {"since", HM_JSON_TEXT, false, 1, HM_TEXT_TIME},
-    {"until", HM_JSON_TEXT, false, 1, HM_TEXT_TIME},
-    {"trust", HM_JSON_FRACTION, false, 0, 1},
-    {"k", HM_JSON_UINT, false, 1, 500},
-    {"after", HM_JSON_TEXT, false, 2, 20},
-};
 static const struct hm_json_field proof_fields[] = {
     {"objects", HM_JSON_TEXTS, true, 1, 500},
 };
@@ -76,7 +65,7 @@ static const struct route {
     {"GET", "/api/control", HM_API_READ, hm_api_get_control, NULL, 0},
     {"GET", "/api/events", HM_API_READ, hm_api_get_events, NULL, 0},
     {"GET", "/metrics", HM_API_READ, hm_api_get_metrics, NULL, 0},
-    {"POST", "/api/query", HM_API_READ, hm_api_post_query, FIELDS(query_fields)},
+    {"POST", "/api/query", HM_API_READ, hm_api_post_query, hm_view_query_fields, 0},
     {"POST", "/api/proofs", HM_API_READ, hm_api_post_proofs, FIELDS(proof_fields)},
     {"POST", "/api/entities", HM_API_ADMIN, hm_api_post_entities, FIELDS(bind_fields)},
     {"DELETE", "/api/entities/*", HM_API_ADMIN, hm_api_delete_entity, NULL, 0},
@@ -219,8 +208,10 @@ static enum hm_status check_body(struct hm_api_request *r, const struct route *r
   char message[256];
   enum hm_status status = hm_json_parse(hm_bytes(r->raw->data, r->raw->len), HM_JSON_BODY,
                                         &r->body, message, sizeof message);
+  size_t count = route->fields == hm_view_query_fields ? hm_view_query_field_count
+                                                       : route->field_count;
   if (status == HM_OK)
-    status = hm_json_check(r->body, route->fields, route->field_count, message, sizeof message);
+    status = hm_json_check(r->body, route->fields, count, message, sizeof message);
   return status == HM_OK ? HM_OK : hm_fail(error, status, "%s", message);
 }
 
@@ -357,6 +348,27 @@ static const char *name_of(void *user, const uint8_t lct[32])
   return hm_core_name_of(user, lct);
 }
 
+static bool find_name(void *user, const char *name, uint8_t lct[32])
+{
+  g_autofree struct hm_core_entity *entity = g_new0(struct hm_core_entity, 1);
+  if (hm_core_entity_named(user, name, entity) != HM_OK)
+    return false;
+  memcpy(lct, entity->lct, 32);
+  return true;
+}
+
+static bool find_context(void *user, const char *name, uint64_t *code)
+{
+  g_autofree struct hm_core_entity *entity = g_new0(struct hm_core_entity, 1);
+  for (unsigned i = 0; hm_core_entity_at(user, i, entity) == HM_OK; i++)
+    for (unsigned p = 0; p < entity->pairing_count; p++)
+      if (strcmp(entity->pairings[p].context_text, name) == 0) {
+        *code = entity->pairings[p].context;
+        return true;
+      }
+  return false;
+}
+
 /* Bind to the path; what a crashed daemon left is replaced (the store's lock says that
  * no other one lives). */
 static enum hm_status listen_at(struct hm_api *api, struct hm_error *err)
@@ -386,7 +398,8 @@ enum hm_status hm_api_start(struct hm_core *core, const char *path, struct hm_ap
   struct hm_api *api = g_new0(struct hm_api, 1);
   api->core = core;
   api->path = g_strdup(path);
-  api->view = (struct hm_view){&hm_crypto_openssl, hm_core_store(core), name_of, core};
+  api->view = (struct hm_view){&hm_crypto_openssl, hm_core_store(core), name_of, find_name,
+                               find_context, core};
   api->connections = g_rc_box_new0(unsigned);
   api->followers = g_ptr_array_new();
   api->soup = soup_server_new("server-header", "hallmarkd", NULL);

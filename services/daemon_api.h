@@ -37,6 +37,11 @@ struct hm_api_peer {
 /* Who is at the other end, by the kernel. HM_DENIED where it will not say. */
 enum hm_status HM_MUST_CHECK hm_api_peer_of(int fd, struct hm_api_peer *peer);
 
+/* When records first .. first + count - 1 became durable. */
+struct hm_api_commit {
+  uint64_t first, count, durable_ns;
+};
+
 struct hm_api {
   struct hm_core *core;
   SoupServer *soup;
@@ -47,8 +52,9 @@ struct hm_api {
   struct hm_view view;
   struct hm_core_subscription *subscription; /* while events are followed */
   GPtrArray *followers;                      /* struct hm_api_follower, of daemon_api_events */
-  uint64_t last_record, last_control;        /* newest durable numbers events told */
-  uint64_t durable_first, durable_last, durable_ns; /* newest live commit of records */
+  guint unsubscribe;
+  struct hm_api_commit commits[64]; /* newest commits of records, a ring */
+  size_t next_commit;
 };
 
 struct hm_api_request {

@@ -9,7 +9,7 @@
 #ifndef HM_SERVICES_VIEW_H
 #define HM_SERVICES_VIEW_H
 
-#include "memory/store.h"
+#include "memory/query.h"
 #include "services/json.h"
 #include "services/message.h"
 #include "trust/observation.h"
@@ -19,6 +19,10 @@ struct hm_view {
   struct hm_store *store;
   /* Local name of an LCT id, or NULL where it has none here. May itself be NULL. */
   const char *(*name_of)(void *user, const uint8_t lct[32]);
+  /* The LCT id of a local name, the code of a context's name. May be NULL: then only
+   * LCT ids, and the contexts of the profile. */
+  bool (*find_name)(void *user, const char *name, uint8_t lct[32]);
+  bool (*find_context)(void *user, const char *name, uint64_t *code);
   void *user;
 };
 
@@ -50,6 +54,20 @@ enum hm_status HM_MUST_CHECK hm_view_entry(const struct hm_view *view,
 enum hm_status HM_MUST_CHECK hm_view_control(const struct hm_view *view, uint64_t since,
                                              uint64_t limit, JsonObject **out,
                                              struct hm_error *err);
+
+/* ---- query ------------------------------------------------------------------------- */
+/* What the body of POST /api/query may hold. */
+extern const struct hm_json_field hm_view_query_fields[];
+extern const size_t hm_view_query_field_count;
+/* Begin a query from a checked body; then hm_query_step until run->is_done. */
+enum hm_status HM_MUST_CHECK hm_view_query_begin(const struct hm_view *view, JsonObject *body,
+                                                 struct hm_query_run *run, struct hm_error *err);
+/* {"hits","other_encoder","scanned","next"} of a finished run. proofs[i] is the word of
+ * hit i, or NULL for all. */
+enum hm_status HM_MUST_CHECK hm_view_query_answer(const struct hm_view *view,
+                                                  const struct hm_query_run *run,
+                                                  const char *const *proofs, JsonObject **out,
+                                                  struct hm_error *err);
 
 /* Where a follower of the one log stands in the other: the control size C of the batch
  * of record mN, and the last record of batch D of entry cN. 0 for number 0. */
