@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-uint64_t hm_vector_distance(const int8_t *a, const int8_t *b, size_t dimension)
+uint64_t hm_query_distance(const int8_t *a, const int8_t *b, size_t dimension)
 {
   uint64_t sum = 0;
   for (size_t i = 0; i < dimension; i++) {
@@ -89,7 +89,7 @@ static bool measure(struct hm_query_run *run, const struct hm_stored_record *sto
     run->wrong_length++;
     return false;
   }
-  hit->distance = hm_vector_distance(run->like, (const int8_t *)stored->vector.content.data,
+  hit->distance = hm_query_distance(run->like, (const int8_t *)stored->vector.content.data,
                                      q->like.len);
   return true;
 }

@@ -66,7 +66,7 @@ enum hm_status HM_MUST_CHECK hm_query_all(struct hm_store *store, const struct h
                                           struct hm_query_run *run);
 
 /* Sum of squared differences. */
-uint64_t hm_vector_distance(const int8_t *a, const int8_t *b, size_t dimension);
+uint64_t hm_query_distance(const int8_t *a, const int8_t *b, size_t dimension);
 
 /* Vector and encoder of a memory, for a query like it; HM_NOT_FOUND without record or
  * vector. vector has HM_VECTOR_MAX bytes. */

@@ -177,7 +177,7 @@ static enum hm_status weigh(struct hm_analysis *a, const struct hm_frame *frame,
   const uint32_t noise = a->result.trust.noise_q8, doubt = a->residual.doubt_q8;
   memset(out, 0, sizeof *out);
   out->box = *box;
-  out->pixels = frame->format == HM_GRAY8 ? HM_PIXELS_GREY : HM_PIXELS_COLOUR;
+  out->pixels = frame->format == HM_GRAY8 ? HM_PIXELS_GREY : HM_PIXELS_I420;
   HM_TRY(hm_picture_from_region(frame, box, out->picture));
   hm_region_encode(out->picture, out->vector);
   for (int i = 0; i < HM_VALUE_PARTS; i++)

@@ -17,6 +17,7 @@
 #define HM_SENSORS_DESCRIPTOR_H
 
 #include "sensors/picture.h"
+#include "trust/profile.h"
 
 enum {
   HM_PICTURE_WIDTH = 32,
@@ -27,9 +28,6 @@ enum {
   HM_REGION_ENCODER_SCALE = 164, /* real = int8 * scale / 2^16: unit length */
   HM_REGION_ENCODER_BYTES_MAX = 128
 };
-
-/* picture-ref pixels of formats.cddl. */
-enum hm_pixels { HM_PIXELS_COLOUR = 1, HM_PIXELS_GREY = 2 };
 
 #define HM_REGION_ENCODER_NAME "hm-region/1"
 

@@ -27,7 +27,7 @@ const char *hm_factor_text(enum hm_factor factor)
   return (unsigned)factor < HM_FACTOR_COUNT ? factor_texts[factor] : "unknown";
 }
 
-uint32_t hm_trust_fold(const uint16_t factors[HM_FACTOR_COUNT])
+uint32_t hm_factors_fold(const uint16_t factors[HM_FACTOR_COUNT])
 {
   uint32_t trust = factors[0];
   for (int i = 1; i < HM_FACTOR_COUNT; i++)
@@ -261,7 +261,7 @@ static void fold_tiles(const struct work *w, const struct hm_trust *frame, uint8
     f[HM_FACTOR_SHARP] = (uint16_t)tile_sharp(w, t);
     if (frame->state != HM_SENSOR_OBSCURED)
       f[HM_FACTOR_INFORMATION] = (uint16_t)tile_information(t);
-    const uint32_t trust = hm_trust_fold(f);
+    const uint32_t trust = hm_factors_fold(f);
     tile_trust[i] = (uint8_t)(trust < 255 ? trust : 255);
   }
 }
@@ -316,7 +316,7 @@ void hm_trust_judge(const struct hm_tile_grid *grid, const struct hm_tile *tiles
   else
     history->lost_texture = 0;
   out->state = state_of(&w, history, dark_tiles);
-  out->value = (uint16_t)hm_trust_fold(out->factors);
+  out->value = (uint16_t)hm_factors_fold(out->factors);
   out->reason = lowest(out->factors);
   if (tile_trust != NULL)
     fold_tiles(&w, out, tile_trust);

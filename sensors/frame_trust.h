@@ -44,7 +44,7 @@ struct hm_trust {
 };
 
 /* Trust of five stored factors. */
-uint32_t hm_trust_fold(const uint16_t factors[HM_FACTOR_COUNT]);
+uint32_t hm_factors_fold(const uint16_t factors[HM_FACTOR_COUNT]);
 
 /* Bands for people: obscured, poor, limited, good, excellent. */
 const char *hm_trust_band(uint32_t trust_q8);

@@ -23,6 +23,7 @@
 #define HM_SENSORS_PERIPHERAL_H
 
 #include "trust/bytes.h"
+#include "trust/profile.h"
 
 enum {
   HM_PERIPHERAL_BYTES = 256,
@@ -34,19 +35,7 @@ enum {
   HM_PERIPHERAL_RUN = 1024           /* most records of one batch and sensor */
 };
 
-/* formats.cddl sensor-state. A record carries 0 to 6. */
-enum hm_sensor_state {
-  HM_SENSOR_OK,
-  HM_SENSOR_NOT_PROCESSED,
-  HM_SENSOR_DARK,
-  HM_SENSOR_OBSCURED,
-  HM_SENSOR_FROZEN,
-  HM_SENSOR_STALE,
-  HM_SENSOR_REPLAY,
-  HM_SENSOR_ABSENT,
-  HM_SENSOR_GATE_SHUT,
-  HM_SENSOR_STATE_COUNT
-};
+enum { HM_SENSOR_STATE_COUNT = HM_SENSOR_GATE_SHUT + 1 };
 
 /* "ok", "not processed", ...; "unknown" outside the enum. */
 const char *hm_sensor_state_text(enum hm_sensor_state state);

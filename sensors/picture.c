@@ -16,7 +16,7 @@ static struct hm_plane plane_of(const uint8_t *data, size_t stride, uint32_t wid
   return plane;
 }
 
-enum hm_status hm_frame_make(enum hm_format format, enum hm_range range, enum hm_matrix matrix,
+enum hm_status hm_frame_make(enum hm_format format, enum hm_luma_range range, enum hm_matrix matrix,
                              uint32_t width, uint32_t height, const uint8_t *const planes[],
                              const size_t strides[], struct hm_frame *out)
 {

@@ -13,7 +13,7 @@
 enum { HM_FRAME_MAX_SIDE = 8192 };
 
 enum hm_format { HM_GRAY8, HM_I420, HM_NV12 };
-enum hm_range { HM_RANGE_LIMITED, HM_RANGE_FULL };
+enum hm_luma_range { HM_RANGE_LIMITED, HM_RANGE_FULL };
 enum hm_matrix { HM_BT601, HM_BT709 };
 
 /* step is the distance in bytes of neighbouring samples: 1, or 2 in NV12 chroma. */
@@ -26,7 +26,7 @@ struct hm_plane {
 
 struct hm_frame {
   enum hm_format format;
-  enum hm_range range;
+  enum hm_luma_range range;
   enum hm_matrix matrix;
   uint32_t width, height;
   struct hm_plane y;
@@ -42,7 +42,7 @@ struct hm_rect {
  * one plane, NV12 two (luma, interleaved chroma), I420 three. Nothing is copied.
  * HM_MALFORMED where a side is 0 or a needed plane is NULL, HM_TOO_LARGE over
  * HM_FRAME_MAX_SIDE, HM_SHORT_BUFFER where a stride is shorter than its row. */
-enum hm_status HM_MUST_CHECK hm_frame_make(enum hm_format format, enum hm_range range,
+enum hm_status HM_MUST_CHECK hm_frame_make(enum hm_format format, enum hm_luma_range range,
                                            enum hm_matrix matrix, uint32_t width, uint32_t height,
                                            const uint8_t *const planes[], const size_t strides[],
                                            struct hm_frame *out);

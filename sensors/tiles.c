@@ -78,7 +78,7 @@ struct hm_tile_grid hm_tile_grid(uint32_t width, uint32_t height)
   return grid;
 }
 
-struct hm_tile_limits hm_tile_limits(enum hm_range range)
+struct hm_tile_limits hm_tile_limits(enum hm_luma_range range)
 {
   const struct hm_tile_limits full = {250, 5}, limited = {235, 16};
   return range == HM_RANGE_FULL ? full : limited;

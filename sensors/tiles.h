@@ -53,7 +53,7 @@ extern const struct hm_tile_kernel hm_tile_kernel_scalar;
 const struct hm_tile_kernel *hm_tile_kernel_best(void);
 
 struct hm_tile_grid hm_tile_grid(uint32_t width, uint32_t height);
-struct hm_tile_limits hm_tile_limits(enum hm_range range);
+struct hm_tile_limits hm_tile_limits(enum hm_luma_range range);
 
 /* Measure a plane (step 1) into grid.columns * grid.rows tiles, row by row, in the
  * caller's memory. before is NULL or of the same size. HM_SHORT_BUFFER where capacity

@@ -28,6 +28,7 @@
 #define HM_SERVICES_DAEMON_WRITER_H
 
 #include "memory/store.h"
+#include "sensors/peripheral.h"
 #include "services/clock.h"
 #include "trust/observation.h"
 #include "trust/revocation.h"
@@ -35,8 +36,7 @@
 enum {
   HM_WRITER_SENSORS = 64,    /* slots: the caller numbers its sensors 0..63 */
   HM_INBOX_SLOTS = 256,      /* observations of one sensor that may wait */
-  HM_INBOX_PERIPHERALS = 1024,
-  HM_PERIPHERAL_BYTES = 256
+  HM_INBOX_PERIPHERALS = 1024
 };
 
 struct hm_writer;

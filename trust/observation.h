@@ -10,7 +10,7 @@
 
 #include "trust/batch.h"
 
-enum { HM_RECORD_MAX = 4096, HM_OPENING_MAX = 65536, HM_PICTURE_BYTES = 3072 };
+enum { HM_RECORD_MAX = 4096, HM_OPENING_MAX = 65536, HM_EVIDENCE_PICTURE = 3072 };
 
 /* Positions of the five factors of trust and of the five parts of value. */
 enum { HM_TRUST_EXPOSURE, HM_TRUST_SHARP, HM_TRUST_NOISE, HM_TRUST_LIVE, HM_TRUST_INFORMATION };
