@@ -290,7 +290,9 @@ static void ask_when_due(struct hm_gate_client *c, uint64_t now_ns)
 {
   uint8_t nonce[HM_NONCE];
 
-  if (!is_up(c) || !hm_lease_ask_due(&c->lease, now_ns))
+  /* not before ACK: a daemon that refuses and closes over an unread question resets
+   * the connection, and its reason would be lost with it */
+  if (!is_up(c) || !c->is_accepted || !hm_lease_ask_due(&c->lease, now_ns))
     return;
   if (getrandom(nonce, sizeof nonce, 0) != (ssize_t)sizeof nonce)
     return; /* asked again by the next turn */
@@ -312,7 +314,9 @@ static int turn_ms(const struct hm_gate_client *c, uint64_t now_ns)
 
   if (c->is_lost)
     return 0;
-  if (c->link.fd >= 0)
+  if (c->link.fd >= 0 && !c->is_accepted)
+    wait_ns = HM_LEASE_ASK_NS; /* the answer wakes us */
+  else if (c->link.fd >= 0)
     wait_ns = hm_lease_wait_ns(&c->lease, now_ns);
   else
     wait_ns = c->retry_ns > now_ns ? c->retry_ns - now_ns : 0;

@@ -35,15 +35,17 @@ static gboolean pass_transform(GstBuffer *to, GstMeta *meta, GstBuffer *from, GQ
 
 struct hm_pass_meta *hm_buffer_add_pass(GstBuffer *buffer)
 {
-  static const GstMetaInfo *info;
+  static gsize info;
 
   if (g_once_init_enter(&info)) {
     GType api = gst_meta_api_type_register(HM_PASS_META_API, no_tags);
 
-    g_once_init_leave(&info, gst_meta_register(api, "HmPassMeta", sizeof(struct hm_pass_meta),
+    g_once_init_leave(&info,
+                      (gsize)gst_meta_register(api, "HmPassMeta", sizeof(struct hm_pass_meta),
                                                pass_init, NULL, pass_transform));
   }
-  return (struct hm_pass_meta *)(void *)gst_buffer_add_meta(buffer, info, NULL);
+  return (struct hm_pass_meta *)(void *)gst_buffer_add_meta(buffer, (const GstMetaInfo *)info,
+                                                            NULL);
 }
 
 /* ---- tiles ----------------------------------------------------------------------- */
@@ -90,13 +92,15 @@ static gboolean tiles_transform(GstBuffer *to, GstMeta *meta, GstBuffer *from, G
 
 struct hm_tiles_meta *hm_buffer_add_tiles(GstBuffer *buffer)
 {
-  static const GstMetaInfo *info;
+  static gsize info;
 
   if (g_once_init_enter(&info)) {
     GType api = gst_meta_api_type_register(HM_TILES_META_API, no_tags);
 
-    g_once_init_leave(&info, gst_meta_register(api, "HmTilesMeta", sizeof(struct hm_tiles_meta),
+    g_once_init_leave(&info,
+                      (gsize)gst_meta_register(api, "HmTilesMeta", sizeof(struct hm_tiles_meta),
                                                tiles_init, tiles_free, tiles_transform));
   }
-  return (struct hm_tiles_meta *)(void *)gst_buffer_add_meta(buffer, info, NULL);
+  return (struct hm_tiles_meta *)(void *)gst_buffer_add_meta(buffer, (const GstMetaInfo *)info,
+                                                             NULL);
 }
