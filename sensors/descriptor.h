@@ -5,8 +5,9 @@
  *   frame, region --area mean--> 32x64 I420, 3,072 bytes = the evidence picture
  *                 --integers---> 256 int8                = its vector
  *
- * The picture is always limited-range BT.601, whatever the camera gave, so that
- * its 3,072 bytes need no further description years later. The vector is a
+ * The picture is always limited-range BT.601, whatever the camera gave, and inside the
+ * RGB cube, so that its 3,072 bytes need no further description years later and a PNG
+ * of it gives them back. The vector is a
  * function of exactly those bytes, in integers only: whoever holds the picture
  * gets the same vector on every machine (`verify --recompute`).
  *
@@ -32,13 +33,13 @@ enum {
 #define HM_REGION_ENCODER_NAME "hm-region/1"
 
 /* Resize a region of a frame to its evidence picture: exact area means, then range
- * and matrix to limited BT.601. HM_MALFORMED where the region is not inside. */
+ * and matrix to limited BT.601, then hm_picture_settle. HM_MALFORMED where the region is not inside. */
 enum hm_status HM_MUST_CHECK hm_picture_from_region(const struct hm_frame *frame,
                                                     const struct hm_rect *region,
                                                     uint8_t picture[HM_PICTURE_BYTES]);
 
 /* A whole limited-range BT.601 I420 image of any size to an evidence picture: the way
- * of `--like FILE`. A 32x64 image comes out as it went in. */
+ * of `--like FILE`. A 32x64 image comes out as it went in, if settled. */
 enum hm_status HM_MUST_CHECK hm_picture_from_i420(const uint8_t *i420, uint32_t width,
                                                   uint32_t height,
                                                   uint8_t picture[HM_PICTURE_BYTES]);

@@ -8,7 +8,8 @@
  * units. A weight is an overlap in units, the sum of weights is the same for all
  * samples, and one rounding happens at the end.
  *
- * Then the range, then the matrix become limited BT.601, at 32x64.
+ * Then the range, then the matrix become limited BT.601, at 32x64, and colours that no
+ * display shows are brought into the RGB cube, so that a PNG carries the picture exactly.
  */
 #include "sensors/descriptor.h"
 
@@ -130,7 +131,7 @@ enum hm_status hm_picture_from_region(const struct hm_frame *frame, const struct
     to_limited(y, cb, cr);
   if (frame->matrix == HM_BT709 && frame->format != HM_GRAY8)
     to_bt601(y, cb, cr);
-  return HM_OK;
+  return hm_picture_settle(picture, HM_PICTURE_WIDTH, HM_PICTURE_HEIGHT);
 }
 
 enum hm_status hm_picture_from_i420(const uint8_t *i420, uint32_t width, uint32_t height,

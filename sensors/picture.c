@@ -81,6 +81,15 @@ uint32_t hm_rect_iou_q8(const struct hm_rect *a, const struct hm_rect *b)
 
 /* ---- RGB ------------------------------------------------------------------------ */
 
+enum { SETTLE_PASSES = 16 };
+
+static enum hm_status check_size(uint32_t width, uint32_t height)
+{
+  if (width == 0 || height == 0 || width % 2 != 0 || height % 2 != 0)
+    return HM_MALFORMED;
+  return width > HM_FRAME_MAX_SIDE || height > HM_FRAME_MAX_SIDE ? HM_TOO_LARGE : HM_OK;
+}
+
 /* Nearest integer of n / d, halves up; d > 0. */
 static int32_t divide(int64_t n, int64_t d)
 {
@@ -123,10 +132,7 @@ static void chroma_of(const uint8_t *const four[4], uint8_t *cb, uint8_t *cr)
 enum hm_status hm_picture_to_i420_from_rgb(const uint8_t *rgb, size_t rgb_stride, uint32_t width,
                                            uint32_t height, uint8_t *i420)
 {
-  if (width == 0 || height == 0 || width % 2 != 0 || height % 2 != 0)
-    return HM_MALFORMED;
-  if (width > HM_FRAME_MAX_SIDE || height > HM_FRAME_MAX_SIDE)
-    return HM_TOO_LARGE;
+  HM_TRY(check_size(width, height));
   if (rgb_stride < 3 * (size_t)width)
     return HM_SHORT_BUFFER;
   uint8_t *cb = i420 + (size_t)width * height;
@@ -144,26 +150,76 @@ enum hm_status hm_picture_to_i420_from_rgb(const uint8_t *rgb, size_t rgb_stride
   return HM_OK;
 }
 
-static void rgb_of(int32_t y, int32_t cb, int32_t cr, uint8_t *rgb)
+/* One pixel as red, green and blue over CUBE_UNIT:
+ * R = Y' + 1.402 Cr, B = Y' + 1.772 Cb, G = Y' - (299 * 1.402 Cr + 114 * 1.772 Cb) / 587 */
+#define CUBE_UNIT ((int64_t)219 * 224 * 587 * 1000)
+
+static void exact_rgb(int32_t y, int32_t cb, int32_t cr, int64_t out[3])
 {
-  /* over the common denominator 219 * 224 * 1000 * 587:
-   * R = Y' + 1.402 Cr, B = Y' + 1.772 Cb, G = Y' - (299 * 1.402 Cr + 114 * 1.772 Cb) / 587 */
   const int64_t base = (int64_t)255 * (y - 16) * 224 * 587 * 1000;
   const int64_t blue = (int64_t)255 * (cb - 128) * 219 * 1772;
   const int64_t red = (int64_t)255 * (cr - 128) * 219 * 1402;
-  const int64_t whole = (int64_t)219 * 224 * 587 * 1000;
-  rgb[0] = clamp8(divide(base + red * 587, whole));
-  rgb[1] = clamp8(divide(base - (299 * red + 114 * blue), whole));
-  rgb[2] = clamp8(divide(base + blue * 587, whole));
+  out[0] = base + red * 587;
+  out[1] = base - (299 * red + 114 * blue);
+  out[2] = base + blue * 587;
+}
+
+static void rgb_of(int32_t y, int32_t cb, int32_t cr, uint8_t *rgb)
+{
+  int64_t exact[3];
+  exact_rgb(y, cb, cr, exact);
+  for (int i = 0; i < 3; i++)
+    rgb[i] = clamp8(divide(exact[i], CUBE_UNIT));
+}
+
+static bool is_in_cube(int32_t y, int32_t cb, int32_t cr)
+{
+  int64_t exact[3];
+  exact_rgb(y, cb, cr, exact);
+  for (int i = 0; i < 3; i++)
+    if (exact[i] < 0 || exact[i] > 255 * CUBE_UNIT)
+      return false;
+  return true;
+}
+
+/* Take four luma and their chroma through RGB until they stay as they are. */
+static void settle_block(uint8_t *const luma[4], uint8_t *cb, uint8_t *cr)
+{
+  for (int pass = 0; pass < SETTLE_PASSES; pass++) {
+    bool is_inside = true;
+    for (int i = 0; i < 4; i++)
+      is_inside = is_inside && is_in_cube(*luma[i], *cb, *cr);
+    if (is_inside)
+      return;
+    uint8_t rgb[4][3];
+    const uint8_t *const four[4] = {rgb[0], rgb[1], rgb[2], rgb[3]};
+    for (int i = 0; i < 4; i++)
+      rgb_of(*luma[i], *cb, *cr, rgb[i]);
+    for (int i = 0; i < 4; i++)
+      *luma[i] = luma_of(rgb[i]);
+    chroma_of(four, cb, cr);
+  }
+}
+
+enum hm_status hm_picture_settle(uint8_t *i420, uint32_t width, uint32_t height)
+{
+  HM_TRY(check_size(width, height));
+  uint8_t *cb = i420 + (size_t)width * height;
+  uint8_t *cr = cb + (size_t)width * height / 4;
+  for (uint32_t y = 0; y < height; y += 2)
+    for (uint32_t x = 0; x < width; x += 2) {
+      uint8_t *top = i420 + (size_t)y * width + x;
+      uint8_t *const luma[4] = {top, top + 1, top + width, top + width + 1};
+      const size_t at = (size_t)(y / 2) * (width / 2) + x / 2;
+      settle_block(luma, &cb[at], &cr[at]);
+    }
+  return HM_OK;
 }
 
 enum hm_status hm_picture_to_rgb_from_i420(const uint8_t *i420, uint32_t width, uint32_t height,
                                            uint8_t *rgb, size_t rgb_stride)
 {
-  if (width == 0 || height == 0 || width % 2 != 0 || height % 2 != 0)
-    return HM_MALFORMED;
-  if (width > HM_FRAME_MAX_SIDE || height > HM_FRAME_MAX_SIDE)
-    return HM_TOO_LARGE;
+  HM_TRY(check_size(width, height));
   if (rgb_stride < 3 * (size_t)width)
     return HM_SHORT_BUFFER;
   const uint8_t *cb = i420 + (size_t)width * height;

@@ -67,4 +67,9 @@ enum hm_status HM_MUST_CHECK hm_picture_to_rgb_from_i420(const uint8_t *i420, ui
                                                          uint32_t height, uint8_t *rgb,
                                                          size_t rgb_stride);
 
+/* Bring colours outside the RGB cube into it (blacker than black, whiter than white, more
+ * saturated than any display), block by block of 2x2, so that the way through RGB changes
+ * nothing. At most 16 steps a block; pictures of cameras need up to 8. */
+enum hm_status HM_MUST_CHECK hm_picture_settle(uint8_t *i420, uint32_t width, uint32_t height);
+
 #endif
