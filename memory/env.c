@@ -236,12 +236,12 @@ enum hm_status hm_env_create(const char *path, const struct hm_env_spec *spec,
   if (access(path, F_OK) == 0)
     return hm_fault_set(fault, HM_EXISTS, 0, "%s: exists already", path);
   HM_TRY(hm_folder_remove(fresh, fault));
-  HM_TRY(hm_folder_make(fresh, fault));
+  HM_TRY(hm_dir_make(fresh, fault));
   enum hm_status status = create_in(fresh, spec, identity, fill, context);
   if (status != HM_OK)
     return hm_fault_set(fault, status, errno, "%s: cannot make the log: %s", fresh,
                         hm_status_text(status));
-  HM_TRY(hm_folder_sync(fresh, fault));
+  HM_TRY(hm_dir_sync(fresh, fault));
   return hm_folder_rename(fresh, path, fault);
 }
 

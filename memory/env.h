@@ -84,8 +84,8 @@ enum hm_status HM_MUST_CHECK hm_env_node(MDB_txn *txn, MDB_dbi dbi, struct hm_no
                                          uint8_t hash[32]);
 
 /* fsync of a folder; mkdir that refuses nothing but what exists; rm -r of a folder of ours. */
-enum hm_status HM_MUST_CHECK hm_folder_sync(const char *path, struct hm_fault *fault);
-enum hm_status HM_MUST_CHECK hm_folder_make(const char *path, struct hm_fault *fault);
+enum hm_status HM_MUST_CHECK hm_dir_sync(const char *path, struct hm_fault *fault);
+enum hm_status HM_MUST_CHECK hm_dir_make(const char *path, struct hm_fault *fault);
 enum hm_status HM_MUST_CHECK hm_folder_remove(const char *path, struct hm_fault *fault);
 /* rename, then fsync of the folder both lie in. */
 enum hm_status HM_MUST_CHECK hm_folder_rename(const char *from, const char *to,

@@ -13,7 +13,7 @@
 
 #include "memory/env.h"
 
-enum hm_status hm_folder_sync(const char *path, struct hm_fault *fault)
+enum hm_status hm_dir_sync(const char *path, struct hm_fault *fault)
 {
   int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0)
@@ -27,7 +27,7 @@ enum hm_status hm_folder_sync(const char *path, struct hm_fault *fault)
   return HM_OK;
 }
 
-enum hm_status hm_folder_make(const char *path, struct hm_fault *fault)
+enum hm_status hm_dir_make(const char *path, struct hm_fault *fault)
 {
   if (mkdir(path, 0750) && errno != EEXIST)
     return hm_fault_set(fault, errno == ENOSPC ? HM_FULL : HM_IO, errno,
@@ -68,5 +68,5 @@ enum hm_status hm_folder_rename(const char *from, const char *to, struct hm_faul
     above[1] = 0;
   else
     *slash = 0;
-  return hm_folder_sync(above, fault);
+  return hm_dir_sync(above, fault);
 }

@@ -86,16 +86,16 @@ static enum hm_status create_in(const struct hm_crypto *c, const char *folder,
   struct hm_log_item items[] = {birth->genesis, birth->binding, birth->opened};
   struct hm_env_identity identity =
       segment_identity(birth->host, 1, 1, birth->segment_random);
-  HM_TRY(hm_folder_make(folder, fault));
+  HM_TRY(hm_dir_make(folder, fault));
   HM_TRY(join(folder, "control", path, sizeof path, fault));
   HM_TRY(hm_log_create(c, path, HM_LOG_CONTROL, birth->host, birth->control_random, items, 3,
                        hm_bytes(NULL, 0), fault));
   HM_TRY(join(folder, "data", path, sizeof path, fault));
-  HM_TRY(hm_folder_make(path, fault));
+  HM_TRY(hm_dir_make(path, fault));
   HM_TRY(join(folder, "data/000001", path, sizeof path, fault));
   HM_TRY(hm_segment_create(path, &identity, fault));
   HM_TRY(write_format(folder, fault));
-  return hm_folder_sync(folder, fault);
+  return hm_dir_sync(folder, fault);
 }
 
 enum hm_status hm_store_create(const struct hm_crypto *c, const char *path,

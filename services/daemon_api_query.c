@@ -6,10 +6,14 @@
 #include <string.h>
 
 #include "services/daemon_api.h"
+#include "services/view_chain.h"
 
 struct query_job {
   struct hm_api_request *request;
   struct hm_query_run run;
+  struct hm_anchors anchors;
+  uint32_t judged; /* hits whose chain was followed */
+  const char *proofs[HM_QUERY_HITS_MAX];
 };
 
 static void answer(struct query_job *job)
@@ -17,23 +21,39 @@ static void answer(struct query_job *job)
   struct hm_api_request *r = job->request;
   struct hm_error error = {HM_OK, ""};
   JsonObject *object = NULL;
-  if (hm_view_query_answer(&r->api->view, &job->run, NULL, &object, &error) != HM_OK)
+  if (hm_view_query_answer(&r->api->view, &job->run, job->proofs, &object, &error) != HM_OK)
     hm_api_problem(r, &error);
   else
     hm_api_answer(r, 200, object);
+}
+
+/* One hit a turn: its chain from the record to the authority. */
+static bool judge_next(struct query_job *job)
+{
+  if (job->judged == job->run.count)
+    return false;
+  const struct hm_view *view = &job->request->api->view;
+  job->proofs[job->judged] =
+      hm_chain_word(view->crypto, view->store, &job->anchors, job->run.hits[job->judged].number);
+  job->judged++;
+  return true;
 }
 
 static gboolean on_step(gpointer user)
 {
   struct query_job *job = user;
   enum hm_status status = HM_OK;
-  if (!job->run.is_done && !job->request->is_gone)
-    status = hm_query_step(&job->run);
-  if (status == HM_OK && !job->run.is_done && !job->request->is_gone)
-    return G_SOURCE_CONTINUE;
+  if (!job->request->is_gone) {
+    if (!job->run.is_done)
+      status = hm_query_step(&job->run);
+    else if (judge_next(job))
+      return G_SOURCE_CONTINUE;
+    if (status == HM_OK && (!job->run.is_done || job->judged < job->run.count))
+      return G_SOURCE_CONTINUE;
+  }
   if (status != HM_OK) {
     struct hm_error error = {HM_OK, ""};
-    (void)hm_fail(&error, status, "query: a record below m%" G_GUINT64_FORMAT ": %s",
+    (void)hm_fail(&error, status, "query: a record near m%" G_GUINT64_FORMAT ": %s",
                   job->run.first, hm_status_text(status));
     hm_api_problem(job->request, &error);
   } else {
@@ -53,6 +73,9 @@ void hm_api_post_query(struct hm_api_request *r)
     hm_api_problem(r, &error);
     return;
   }
+  job->anchors.count = 1;
+  job->anchors.authority[0].name = "authority";
+  hm_core_authority_key(r->api->core, job->anchors.authority[0].point);
   hm_api_wait(r);
   g_idle_add_full(G_PRIORITY_LOW, on_step, job, NULL);
 }

@@ -63,6 +63,8 @@ struct hm_core_status {
 };
 
 void hm_core_status(const struct hm_core *core, struct hm_core_status *out);
+/* The public key of the authority pinned at init. */
+void hm_core_authority_key(const struct hm_core *core, uint8_t point[64]);
 
 /* ---- entities --------------------------------------------------------------------- */
 enum hm_pairing_state { HM_PAIRING_LIVE, HM_PAIRING_EXPIRED, HM_PAIRING_REVOKED };
