@@ -405,10 +405,10 @@ enum hm_status hm_signed_make(const struct hm_crypto *c, const struct hm_signer 
 /* ---- encryption ------------------------------------------------------------------------ */
 
 static const struct hm_field cose_key_fields[] = {
-    {.label = 1, .name = "kty", .kind = HM_CONST, .min = 2},
-    {.label = -1, .name = "crv", .kind = HM_CONST, .min = 1},
-    {.label = -2, .name = "x", .kind = HM_FIXED, .at = 0, .max = 32},
-    {.label = -3, .name = "y", .kind = HM_FIXED, .at = 32, .max = 32},
+    {.label = 1, .name = "kty", .kind = HM_CONST, .min = 2, .max = 2},
+    {.label = -1, .name = "crv", .kind = HM_CONST, .min = 1, .max = 1},
+    {.label = -2, .name = "x", .kind = HM_FIXED, .at = 0, .min = 32, .max = 32},
+    {.label = -3, .name = "y", .kind = HM_FIXED, .at = 32, .min = 32, .max = 32},
 };
 const struct hm_shape hm_shape_cose_key = {"cose-key", HM_MAP, cose_key_fields, 4,
                                            sizeof(struct hm_cose_key)};

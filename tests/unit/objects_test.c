@@ -60,7 +60,7 @@ static void fill_field(const struct hm_field *f, uint8_t *object, unsigned salt)
   case HM_LIST:
     memcpy(object + f->count_at, &count, sizeof count);
     for (uint32_t i = 0; i < count; i++)
-      fill(f->of, object + f->at + i * f->of->size, salt + i);
+      fill(f->of, object + f->at + i * f->of->size, i);
     break;
   case HM_UMAP:
     memcpy(object + f->count_at, &count, sizeof count);
@@ -200,7 +200,8 @@ static void copy_item(struct hm_cbor *c, struct hm_out *o, struct copy *k)
 {
   struct hm_cbor_head h;
   MUST(hm_cbor_next(c, &h));
-  bool other = here(k, OTHER_TYPE);
+  bool plain = h.type == HM_CBOR_UINT || h.type == HM_CBOR_BSTR || h.type == HM_CBOR_TSTR;
+  bool other = plain && here(k, OTHER_TYPE);
   switch (h.type) {
   case HM_CBOR_UINT:
     if (other)
@@ -310,7 +311,8 @@ static void check_table(const struct hm_shape *shape)
   size_t before_len = 0;
   for (size_t i = 0; i < shape->field_count; i++) {
     const struct hm_field *f = &shape->fields[i];
-    assert_true(f->min <= f->max);
+    if (f->min > f->max)
+      fail_msg("%s: %s", shape->name, f->name);
     if (f->of != NULL)
       check_table(f->of);
     if (shape->form != HM_MAP)
