@@ -47,13 +47,13 @@ enum hm_status hm_schedule_seed(const struct hm_crypto *c, const uint8_t cert_ha
   return status;
 }
 
-enum hm_status hm_schedule_handshake(const struct hm_crypto *c, const uint8_t cert_hash[32],
+enum hm_status hm_schedule_handshake(const struct hm_crypto *c, const uint8_t policy_hash[32],
                                      const uint8_t half_a[32], const uint8_t half_b[32],
                                      uint8_t key[32])
 {
   uint8_t prk[32];
   struct hm_bytes ikm[2] = {hm_bytes(half_a, 32), hm_bytes(half_b, 32)};
-  enum hm_status status = hm_hkdf_extract(c, hm_bytes(cert_hash, 32), ikm, 2, prk);
+  enum hm_status status = hm_hkdf_extract(c, hm_bytes(policy_hash, 32), ikm, 2, prk);
   if (status == HM_OK)
     status = hm_schedule_expand(c, prk, "handshake", hm_bytes(NULL, 0), key, HM_KEY);
   hm_wipe(prk, sizeof prk);

@@ -7,7 +7,7 @@
  *
  *   cert_hash = name of the pairing certificate      A = entities[0], B = entities[1]
  *   P0 = Extract(cert_hash, seed)                    (K_seed, iv)_dir = X(P0, "seed", dir, 44)
- *   P1 = Extract(cert_hash, half_A || half_B)        K_shake = X(P1, "handshake", "", 32)
+ *   P1 = Extract(policy hash, half_A || half_B)      K_shake = X(P1, "handshake", "", 32)
  *   TH = SHA-256(cert_hash || M_A || M_B)            M = half || ephemeral x, y
  *   PS = Extract(TH, half_A || half_B || L)          L = x of ECDH(ephemerals)
  *   conf_role = X(PS, "confirm", role || TH, 16)
@@ -41,9 +41,10 @@ enum hm_status HM_MUST_CHECK hm_schedule_seed(const struct hm_crypto *c,
                                               const uint8_t seed[32],
                                               struct hm_record_key out[2]);
 
-/* K_shake, which opens the handshake section. */
+/* K_shake, which opens the handshake section. It hangs on the policy and not on the
+ * certificate, because the certificate states the hash of that section. */
 enum hm_status HM_MUST_CHECK hm_schedule_handshake(const struct hm_crypto *c,
-                                                   const uint8_t cert_hash[32],
+                                                   const uint8_t policy_hash[32],
                                                    const uint8_t half_a[32],
                                                    const uint8_t half_b[32], uint8_t key[32]);
 
