@@ -28,6 +28,11 @@ uint64_t hm_realtime_ns(void)
   return read_clock(CLOCK_REALTIME);
 }
 
+uint64_t hm_monotonic_ns(void)
+{
+  return read_clock(CLOCK_MONOTONIC);
+}
+
 uint64_t hm_build_time(void)
 {
   return HM_BUILD_TIME;

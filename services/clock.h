@@ -51,6 +51,8 @@ enum hm_status HM_MUST_CHECK hm_clock_heard(struct hm_trust_clock *clock, uint64
 /* For code that needs no trust time: intervals, time-outs. */
 uint64_t hm_boottime_ns(void);
 uint64_t hm_realtime_ns(void);
+/* CLOCK_MONOTONIC: only for pthread_cond_timedwait, which knows no boottime. */
+uint64_t hm_monotonic_ns(void);
 
 /* ---- the floor ----------------------------------------------------------------- */
 /* Seconds at which this build was made: nothing is older. */

@@ -59,7 +59,8 @@ struct hm_inbox {
   pthread_mutex_t lock;
   pthread_cond_t filled;
   struct hm_message *first, *last;
-  size_t bytes, waiting, requests;
+  size_t bytes, waiting;
+  unsigned requests;
   unsigned observations[HM_WRITER_SENSORS];
   unsigned peripherals[HM_WRITER_SENSORS];
   bool is_closed;
