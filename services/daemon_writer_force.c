@@ -119,7 +119,8 @@ static enum hm_status take_receipt(struct hm_force *force, const struct hm_sign1
     return HM_OK;
   for (size_t i = 0; i < force->pairing_count; i++) {
     struct hm_known_pairing *p = &force->pairings[i];
-    if (p->completion == 0 && memcmp(p->certificate, receipt.certificate, 32) == 0 &&
+    if (p->completion == 0 && !p->is_ended &&
+        memcmp(p->certificate, receipt.certificate, 32) == 0 &&
         !has_ended(force, p->partner) && !has_ended(force, force->host))
       p->completion = number;
   }
@@ -160,15 +161,11 @@ static enum hm_status take_revocation(struct hm_force *force, struct hm_bytes ob
     if (hm_revocation_names(&r, force->bindings[i].lct))
       HM_TRY(note_ended(force, force->bindings[i].lct));
   bool ends_all = ends_partner(force, &r, force->host);
-  size_t kept = 0;
   for (size_t i = 0; i < force->pairing_count; i++) {
     struct hm_known_pairing *p = &force->pairings[i];
-    if (ends_all || hm_revocation_ends_pairing(&r, p->certificate, p->id) ||
-        ends_partner(force, &r, p->partner))
-      continue;
-    force->pairings[kept++] = *p;
+    p->is_ended |= ends_all || hm_revocation_ends_pairing(&r, p->certificate, p->id) ||
+                   ends_partner(force, &r, p->partner);
   }
-  force->pairing_count = kept;
   return HM_OK;
 }
 
@@ -206,7 +203,7 @@ enum hm_status hm_force_replay(struct hm_force *force, struct hm_log *log)
 /* ---- questions ---------------------------------------------------------------------------------- */
 static bool is_in_force(const struct hm_known_pairing *p, uint64_t at_s, bool is_known)
 {
-  return p->completion > 0 && (!is_known || (p->nbf <= at_s && at_s < p->exp));
+  return p->completion > 0 && !p->is_ended && (!is_known || (p->nbf <= at_s && at_s < p->exp));
 }
 
 size_t hm_force_of(const struct hm_force *force, const uint8_t partner[32], uint64_t at_s,
@@ -238,18 +235,17 @@ size_t hm_force_of(const struct hm_force *force, const uint8_t partner[32], uint
 
 enum hm_status hm_force_why_none(const struct hm_force *force, const uint8_t partner[32])
 {
-  bool is_there = false;
-  if (has_ended(force, partner))
-    return HM_REVOKED;
-  for (size_t i = 0; i < force->pairing_count; i++) {
+  enum hm_status why = has_ended(force, partner) ? HM_REVOKED : HM_DENIED;
+  for (size_t i = 0; i < force->pairing_count && why == HM_DENIED; i++) {
     const struct hm_known_pairing *p = &force->pairings[i];
     if (memcmp(p->partner, partner, 32) || p->completion == 0)
       continue;
-    if (p->operations >> HM_OP_OBSERVE & 1)
-      return HM_EXPIRED;
-    is_there = true;
+    if (p->is_ended)
+      why = HM_REVOKED;
+    else if (p->operations >> HM_OP_OBSERVE & 1)
+      why = HM_EXPIRED;
   }
-  return is_there ? HM_DENIED : HM_REVOKED; /* an ended pairing is no longer known */
+  return why;
 }
 
 static int compare(const void *a, const void *b)
@@ -265,7 +261,7 @@ enum hm_status hm_force_live(const struct hm_force *force, uint64_t iat, uint8_t
   enum hm_status status = live ? HM_OK : HM_IO;
   for (size_t i = 0; i < force->pairing_count && status == HM_OK; i++) {
     const struct hm_known_pairing *p = &force->pairings[i];
-    if (p->completion == 0 || p->exp < iat)
+    if (p->completion == 0 || p->is_ended || p->exp < iat)
       continue;
     if (count == HM_LIVE_MAX) {
       status = HM_TOO_LARGE;

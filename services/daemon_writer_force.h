@@ -19,6 +19,7 @@ struct hm_known_pairing {
   uint32_t operations, data_types; /* bit n = code n */
   uint64_t nbf, exp;
   uint64_t completion; /* cN, 0 = not yet */
+  bool is_ended;       /* revoked */
 };
 
 struct hm_known_binding {
@@ -29,7 +30,7 @@ struct hm_known_binding {
 struct hm_force {
   const struct hm_crypto *crypto;
   uint8_t host[32];
-  struct hm_known_pairing *pairings; /* completed or waiting; ended ones are gone */
+  struct hm_known_pairing *pairings; /* of this host */
   size_t pairing_count, pairing_cap;
   struct hm_known_binding *bindings;
   size_t binding_count, binding_cap;
@@ -53,7 +54,7 @@ enum hm_status HM_MUST_CHECK hm_force_replay(struct hm_force *force, struct hm_l
  * trust time): expiry is not judged. */
 size_t hm_force_of(const struct hm_force *force, const uint8_t partner[32], uint64_t at_s,
                    bool is_known, const struct hm_known_pairing **found, size_t cap);
-/* Why a partner has none: HM_EXPIRED, HM_REVOKED (or never paired: HM_DENIED). */
+/* Why a partner has none: HM_REVOKED, HM_EXPIRED, or HM_DENIED: never paired so. */
 enum hm_status hm_force_why_none(const struct hm_force *force, const uint8_t partner[32]);
 
 /* The live set at iat, encoded: *len bytes of set. */
