@@ -62,7 +62,7 @@ struct hm_core_status {
   bool is_stopping;
 };
 
-void hm_core_status(const struct hm_core *core, struct hm_core_status *out);
+void hm_core_status(struct hm_core *core, struct hm_core_status *out);
 /* The public key of the authority pinned at init. */
 void hm_core_authority_key(const struct hm_core *core, uint8_t point[64]);
 
@@ -131,10 +131,10 @@ struct hm_core_entity {
 /* How many there are, the host included as the first; unbound ones last. */
 unsigned hm_core_entity_count(const struct hm_core *core);
 /* Copy the one at index out; HM_NOT_FOUND past the end. */
-enum hm_status HM_MUST_CHECK hm_core_entity_at(const struct hm_core *core, unsigned index,
+enum hm_status HM_MUST_CHECK hm_core_entity_at(struct hm_core *core, unsigned index,
                                                struct hm_core_entity *out);
 /* By local name. */
-enum hm_status HM_MUST_CHECK hm_core_entity_named(const struct hm_core *core, const char *name,
+enum hm_status HM_MUST_CHECK hm_core_entity_named(struct hm_core *core, const char *name,
                                                   struct hm_core_entity *out);
 /* The local name of an LCT id; NULL where no entity here has or had it. */
 const char *hm_core_name_of(const struct hm_core *core, const uint8_t lct[32]);

@@ -20,10 +20,8 @@ static void release_bound(struct hm_gate_link *link)
   struct hm_bound *bound = link->bound;
   if (bound == NULL)
     return;
-  if (bound->gate == link) {
+  if (bound->gate == link) /* its lease may go on: whoever waits for its end waits on */
     bound->gate = NULL;
-    hm_grants_gate_gone(link);
-  }
   if (bound->observer == link)
     bound->observer = NULL;
   link->bound = NULL;

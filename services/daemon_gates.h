@@ -12,6 +12,9 @@
 
 #include "services/daemon_state.h"
 
+/* The token of events that nobody waits for. */
+#define HM_TOKEN_EVENT UINT64_MAX
+
 enum {
   HM_GATE_LINKS = 64,        /* connections */
   HM_GATE_LINKS_OF_USER = 8, /* of one uid that hold no sensor and are no media service */
@@ -34,6 +37,7 @@ struct hm_gate_link {
   uint16_t granted[HM_GATE_CONTEXTS];
   uint64_t generation;    /* observers: marks the tokens of this connection */
   uint64_t acked, done_mask, newest_seq;
+  bool has_news;          /* an ACK is due */
 };
 
 struct hm_gates {
@@ -61,8 +65,6 @@ bool hm_gate_on_observe(struct hm_gate_link *link, const struct hm_gate_message 
 bool hm_gate_on_event(struct hm_gate_link *link, const struct hm_gate_message *m);
 bool hm_gate_on_sources(struct hm_gate_link *link, const struct hm_gate_message *m);
 
-/* A gate went: those who wait for its CLOSED go on waiting for its lease. */
-void hm_grants_gate_gone(struct hm_gate_link *link);
 /* Once a second: pairings that expired since are taken back. */
 void hm_grants_tick(struct hm_core *core);
 void hm_grants_stop(struct hm_core *core);
@@ -72,9 +74,11 @@ void hm_media_gone(struct hm_gate_link *link);
 /* Ask it for sources; false where none is connected. answer gets NULL after 2 s. */
 typedef void (*hm_media_sources)(void *user, const struct hm_gate_message *sources);
 bool hm_media_discover(struct hm_core *core, hm_media_sources answer, void *user);
-void hm_media_forget(struct hm_core *core, void *user);
 /* Whether the writer has room for one more packet of this sensor. */
 bool hm_observe_has_room(const struct hm_gate_link *link);
+/* A result of the writer for an observation; once no more wait: ACKs go out. */
+void hm_observe_result(struct hm_core *core, const struct hm_writer_result *result);
+void hm_observe_results_done(struct hm_core *core);
 /* A frame of bound came through: its flow is measured by this. */
 void hm_bound_saw_frame(struct hm_bound *bound, uint64_t frame);
 

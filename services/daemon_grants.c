@@ -30,7 +30,7 @@ static enum hm_gate_reason why_shut(const struct hm_core *core, const struct hm_
 {
   if (core->is_stopping)
     return HM_GATE_SHUTDOWN;
-  if (bound->is_void)
+  if (bound->is_void || core->registry.all[0]->is_void)
     return HM_GATE_REVOKED;
   if (bound->health == HM_HEALTH_ANCHOR_DIFFERS)
     return HM_GATE_ANCHOR_DIFFERS;
@@ -77,7 +77,8 @@ static void add_grant(struct hm_gate_message *m, const struct hm_kept_pairing *p
 static void fill_grants(struct hm_core *core, struct hm_bound *bound, struct hm_gate_message *m)
 {
   struct hm_now now = hm_core_now(core);
-  bool is_shut = core->is_stopping || bound->is_void || !bound->anchor_checked ||
+  bool is_shut = core->is_stopping || bound->is_void || core->registry.all[0]->is_void ||
+                 !bound->anchor_checked ||
                  bound->health == HM_HEALTH_ANCHOR_DIFFERS;
   m->u.grant.count = 0;
   for (unsigned i = 0; !is_shut && i < bound->pairing_count; i++)
@@ -184,6 +185,20 @@ static bool send_revoke(struct hm_gate_link *link, const struct shut *shut)
   return hm_gate_send(link, &m);
 }
 
+/* What was taken back is not taken back again by the tick. */
+static void forget_granted(struct hm_gate_link *link, const struct shut *shut)
+{
+  unsigned kept = 0;
+  for (unsigned i = 0; i < link->granted_count; i++) {
+    bool is_gone = false;
+    for (unsigned k = 0; k < shut->count; k++)
+      is_gone |= shut->contexts[k] == link->granted[i];
+    if (!is_gone)
+      link->granted[kept++] = link->granted[i];
+  }
+  link->granted_count = kept;
+}
+
 static int ascending(const void *a, const void *b)
 {
   uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
@@ -203,14 +218,20 @@ void hm_gates_shut(struct hm_core *core, struct hm_bound *bound, const uint64_t 
     shut->contexts[shut->count++] = contexts[i];
   qsort(shut->contexts, shut->count, sizeof shut->contexts[0], ascending);
   shut->result.had_grant = left > 0;
+  if (core->gates == NULL) { /* stopping: every gate was told, every connection is closed */
+    shut_answer(shut);
+    return;
+  }
   g_ptr_array_add(core->gates->shuts, shut);
   if (left == 0) {
     shut_answer(shut);
     return;
   }
   shut->timer = g_timeout_add(left, shut_finish, shut);
-  if (bound->gate != NULL)
-    (void)send_revoke(bound->gate, shut); /* gone or not: the lease ends the wait */
+  if (bound->gate == NULL)
+    return; /* gone, or of an earlier life: the lease ends the wait */
+  forget_granted(bound->gate, shut);
+  (void)send_revoke(bound->gate, shut);
 }
 
 static bool names_all(const struct hm_gate_message *closed, const struct shut *shut)
@@ -241,11 +262,6 @@ bool hm_gate_on_closed(struct hm_gate_link *link, const struct hm_gate_message *
   return true;
 }
 
-void hm_grants_gate_gone(struct hm_gate_link *link)
-{
-  (void)link; /* its lease may still run in a process that was stopped: wait it out */
-}
-
 /* ---- expiry ------------------------------------------------------------------------------------------ */
 
 static void take_back_expired(struct hm_core *core, struct hm_gate_link *link)
@@ -253,18 +269,14 @@ static void take_back_expired(struct hm_core *core, struct hm_gate_link *link)
   static struct hm_gate_message now;
   uint64_t gone[HM_LIVE_PAIRINGS];
   unsigned count = 0;
-  uint32_t kept = 0;
   fill_grants(core, link->bound, &now);
   for (unsigned i = 0; i < link->granted_count; i++) {
     bool is_there = false;
     for (uint32_t k = 0; k < now.u.grant.count; k++)
       is_there |= now.u.grant.grants[k].context == link->granted[i];
-    if (is_there)
-      link->granted[kept++] = link->granted[i];
-    else if (count < HM_LIVE_PAIRINGS)
+    if (!is_there && count < HM_LIVE_PAIRINGS)
       gone[count++] = link->granted[i];
   }
-  link->granted_count = kept;
   if (count > 0)
     hm_gates_shut(core, link->bound, gone, count, NULL, NULL);
 }

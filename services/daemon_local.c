@@ -19,13 +19,14 @@
 #include <unistd.h>
 
 #include "services/daemon_state.h"
+#include "services/text.h"
 
 enum { LOCAL_FILE_MAX = HM_SOURCE_MAX + 512 };
 
 static enum hm_status format_local(const struct hm_local *local, char *out, size_t cap)
 {
   char lct[65], gate[80];
-  hm_hex(local->lct, 32, lct);
+  hm_text_hex(local->lct, 32, lct);
   if (local->rule.is_media)
     g_strlcpy(gate, "media", sizeof gate);
   else if (local->rule.unit[0] != '\0')
@@ -50,6 +51,17 @@ static char *line_after(char **text, const char *word)
   return line + len + 1;
 }
 
+/* Exactly 64 lower-case hex digits. */
+static bool parse_hex(const char *text, uint8_t out[32])
+{
+  if (strlen(text) != 64 || strspn(text, "0123456789abcdef") != 64)
+    return false;
+  for (int i = 0; i < 32; i++)
+    out[i] = (uint8_t)(g_ascii_xdigit_value(text[2 * i]) << 4 |
+                       g_ascii_xdigit_value(text[2 * i + 1]));
+  return true;
+}
+
 static bool parse_gate(const struct hm_core *core, char *text, struct hm_gate_rule *rule)
 {
   uint64_t uid;
@@ -62,7 +74,7 @@ static bool parse_gate(const struct hm_core *core, char *text, struct hm_gate_ru
     return true;
   }
   if (!g_str_has_prefix(text, "uid ") ||
-      hm_number_parse("uid", text + 4, 0, UINT32_MAX - 1, &uid, NULL) != HM_OK)
+      hm_text_uint(text + 4, UINT32_MAX - 1, &uid) != HM_OK)
     return false;
   rule->uid = (uid_t)uid;
   return true;
@@ -78,7 +90,7 @@ static bool parse_local(const struct hm_core *core, char *text, struct hm_local 
   const char *source = gate == NULL ? NULL : line_after(&text, "source");
   if (source == NULL || *text != '\0' || strcmp(format, "1") != 0)
     return false;
-  if (hm_name_check(name, NULL) != HM_OK || hm_hex_parse(lct, local->lct, 32) != HM_OK ||
+  if (hm_name_check(name, NULL) != HM_OK || !parse_hex(lct, local->lct) ||
       !parse_gate(core, gate, &local->rule) || strlen(source) > HM_SOURCE_MAX)
     return false;
   g_strlcpy(local->name, name, sizeof local->name);
@@ -133,7 +145,7 @@ enum hm_status hm_local_retire(const struct hm_core *core, const struct hm_bound
 {
   struct hm_local local = {.rule = bound->rule};
   char text[LOCAL_FILE_MAX], path[HM_FILE_PATH], hex[17];
-  hm_hex(bound->entity.lct, 8, hex);
+  hm_text_hex(bound->entity.lct, 8, hex);
   g_strlcpy(local.name, bound->name, sizeof local.name);
   memcpy(local.lct, bound->entity.lct, 32);
   HM_TRY(format_local(&local, text, sizeof text));
@@ -238,7 +250,8 @@ enum hm_status hm_gate_rule_parse(const struct hm_core *core, const char *text,
     return HM_OK;
   }
   if (g_ascii_isdigit(text[0])) {
-    HM_TRY(hm_number_parse("gate", text, 0, UINT32_MAX - 1, &number, err));
+    if (hm_text_uint(text, UINT32_MAX - 1, &number) != HM_OK)
+      return hm_fail(err, HM_MALFORMED, "gate: %.32s: a uid is a number up to 4294967294", text);
     rule->uid = (uid_t)number;
     return HM_OK;
   }

@@ -83,7 +83,8 @@ struct hm_bound {
 
   enum hm_health health;
   uint64_t health_since_s;
-  bool anchor_checked;        /* measured since start and equal */
+  bool anchor_checked;        /* measured since start */
+  bool is_measured_now;
   struct hm_gate_link *gate, *observer;
   uint64_t last_grant_ns;     /* boottime of the newest GRANT that said yes */
   uint64_t in_force_ns;       /* boottime at which the newest pairing came in force */
@@ -92,7 +93,9 @@ struct hm_bound {
   uint64_t passed, last_frame, dropped[HM_DROP_REASONS];
   uint64_t fps_at_ns, fps_passed; /* the report before */
   unsigned fps_milli;
-  uint64_t memories, unauthorized;
+  uint64_t memories, unauthorized, refused;
+  unsigned waiting_records;   /* handed to the writer, no result yet */
+  bool is_inbox_full;
 };
 
 /* What the control log says of a revocation, for "effective" and for telling. */
@@ -139,11 +142,16 @@ struct hm_core {
   struct hm_registry registry;
   struct hm_store *store;
   struct hm_writer *writer;
+  GArray *waiting;        /* requests to the writer; daemon_control.c */
+  uint64_t tokens;
+  guint results;
   struct hm_gates *gates;
   struct hm_link *link; /* to the authority */
   struct hm_api *api;
-  GPtrArray *operations;    /* those under way: answered UNREACHABLE at stop */
+  GPtrArray *binds;         /* under way: their names and anchors are taken */
   GPtrArray *subscriptions;
+  uint8_t law[32];        /* of the configuration in force */
+  unsigned shutting;      /* gates waited for at stop */
   bool is_stopping;
   int exit_code;
 };
@@ -159,6 +167,18 @@ enum hm_status HM_MUST_CHECK hm_identity_load(struct hm_core *core, struct hm_er
 enum hm_status HM_MUST_CHECK hm_authority_find(struct hm_core *core, const uint8_t lct[32],
                                                uint8_t point[64], struct hm_error *err);
 void hm_identity_wipe(struct hm_core *core);
+enum hm_status HM_MUST_CHECK hm_host_key_paths(const struct hm_core *core,
+                                               char sign[HM_FILE_PATH], char agree[HM_FILE_PATH],
+                                               struct hm_error *err);
+/* What ties the host's keys to this machine; and whether it still is the one. */
+enum hm_status HM_MUST_CHECK hm_host_anchor(const struct hm_core *core, uint8_t descriptors[32]);
+enum hm_status HM_MUST_CHECK hm_host_anchor_check(const struct hm_core *core,
+                                                  struct hm_error *err);
+/* keys/pairings/<id hex>. */
+enum hm_status HM_MUST_CHECK hm_pairing_secret_path(const struct hm_core *core,
+                                                    const uint8_t id[16],
+                                                    char path[HM_FILE_PATH],
+                                                    struct hm_error *err);
 /* SHA-256 of the canonical configuration. */
 enum hm_status HM_MUST_CHECK hm_law_of(struct hm_core *core, uint8_t law[32]);
 
@@ -215,26 +235,28 @@ enum hm_status HM_MUST_CHECK hm_gate_rule_parse(const struct hm_core *core, cons
                                                 struct hm_gate_rule *rule, struct hm_error *err);
 
 /* ---- daemon_control.c --------------------------------------------------------------- */
-struct hm_entry_draft {
-  uint8_t object[HM_SIGN1_MAX];
-  size_t object_len;
-  uint32_t attached_count;
-  uint8_t *attached[HM_LOG_ATTACHED]; /* g_malloc */
-  size_t attached_len[HM_LOG_ATTACHED];
-};
-void hm_entry_draft_clear(struct hm_entry_draft *draft);
-enum hm_status HM_MUST_CHECK hm_entry_draft_set(struct hm_entry_draft *draft,
-                                                struct hm_bytes object);
-void hm_entry_draft_attach(struct hm_entry_draft *draft, struct hm_bytes attached);
-/* number: of the entry, durable and applied; error NULL-free. */
+/* number: cN of the entry (of the head, for a checkpoint): durable, and the registry
+ * has taken it in. Comes from the main loop. */
 typedef void (*hm_append_done)(void *user, const struct hm_error *error, uint64_t number);
-/* Hand one entry to the writer. ends_authority: the waiting batch is committed
- * before it. done comes from the main loop after the registry took it in. */
-void hm_control_append(struct hm_core *core, const struct hm_entry_draft *draft,
-                       bool ends_authority, hm_append_done done, void *user);
-/* Receipts of the host's own key. iat, level and quality are filled in. */
-enum hm_status HM_MUST_CHECK hm_host_receipt(struct hm_core *core, struct hm_receipt *receipt,
-                                             struct hm_entry_draft *draft);
+/* Hand the writer an object as it stands with its attachments; all is copied. */
+void hm_control_append(struct hm_core *core, struct hm_bytes object,
+                       const struct hm_bytes *attached, unsigned count, hm_append_done done,
+                       void *user);
+/* A receipt of the host's own (the writer fills iat and quality and signs). */
+void hm_control_receipt(struct hm_core *core, const struct hm_receipt *receipt,
+                        hm_append_done done, void *user);
+/* A local revocation (the writer fills iat and signs). */
+void hm_control_local(struct hm_core *core, const struct hm_revocation *revocation,
+                      hm_append_done done, void *user);
+/* An object that build makes on the writer's thread; user must live until done. */
+void hm_control_build(struct hm_core *core, hm_entry_build build, hm_append_done done, void *user);
+/* Head and checkpoint over record (0: everything). */
+void hm_control_checkpoint(struct hm_core *core, uint64_t record, hm_append_done done, void *user);
+void hm_control_start(struct hm_core *core);
+/* Take the results that wait. */
+void hm_control_drain(struct hm_core *core);
+/* Answer who still waits: HM_UNREACHABLE. */
+void hm_control_stop(struct hm_core *core);
 
 /* ---- daemon_gates.c ------------------------------------------------------------------ */
 enum hm_status HM_MUST_CHECK hm_gates_start(struct hm_core *core, struct hm_error *err);
@@ -257,14 +279,16 @@ void hm_gates_shut(struct hm_core *core, struct hm_bound *bound, const uint64_t 
                    unsigned count, hm_shut_done done, void *user);
 /* The inbox of bound has room again: read its observer on. */
 void hm_gates_resume(struct hm_core *core, struct hm_bound *bound);
-/* Everything of bound up to seq is durable. */
-void hm_gates_ack(struct hm_core *core, struct hm_bound *bound, uint64_t seq);
 /* The media service: run or stop a pipeline; ask for sources. */
 void hm_media_start(struct hm_core *core, const struct hm_bound *bound);
 void hm_media_stop(struct hm_core *core, const struct hm_bound *bound);
 
-/* ---- operations ----------------------------------------------------------------------- */
-/* Run work later from the loop. */
-void hm_later(GSourceFunc work, gpointer data);
+/* ---- daemon_main.c -------------------------------------------------------------------- */
+/* The store cannot go on: say why once, stop without signing more, exit with it. */
+void hm_core_give_up(struct hm_core *core, const struct hm_error *error);
+
+/* ---- daemon_events.c ------------------------------------------------------------------- */
+/* Tell every subscription. */
+void hm_core_tell(struct hm_core *core, const struct hm_core_event *event);
 
 #endif
