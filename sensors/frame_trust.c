@@ -12,8 +12,10 @@ enum {
   STILL_HALF_RUN = 8,
   TEXTURE_GRADIENT = 7200, /* GE' of the faintest tile that can show sharpness */
   SHARP_TILES = 8,
+  SHARP_UNSEEN = 154, /* too few tiles to judge by; the least that leaves a noiseless wall at 0.3 */
   OBSCURED_INFORMATION = 16,
-  OBSCURED_WINDOW_MS = 1500,
+  OBSCURED_WINDOW_MS = 1500, /* with falling light */
+  OBSCURED_INSTANT_MS = 120, /* whatever the light: no camera turns away that fast */
   OBSCURED_BACK_FRAMES = 5,
   OBSCURED_LEAST_TEXTURE = 32, /* an eighth of the tiles: less texture can not be "lost" */
   SAMPLE_NS = 50 * 1000 * 1000
@@ -64,6 +66,7 @@ struct work {
   uint64_t noise_part;   /* of GE: 3600 * s8^2 >> 16 */
   uint64_t laplace_part; /* of LE: 18000 * s8^2 >> 16 */
   uint32_t sharp_tiles;  /* tiles that can show sharpness */
+  uint64_t energy;       /* sum of their GE' */
   uint32_t sharp_median;
 };
 
@@ -127,6 +130,7 @@ static void find_sharpness(struct work *w)
 {
   memset(w->scratch, 0, sizeof *w->scratch);
   w->sharp_tiles = 0;
+  w->energy = 0;
   for (uint32_t i = 0; i < w->count; i++) {
     const struct hm_tile *t = whole_tile(w, i);
     const uint64_t gradient = texture(w, t);
@@ -134,9 +138,10 @@ static void find_sharpness(struct work *w)
       continue;
     w->scratch->bins[sharpness(w, t, gradient)]++;
     w->sharp_tiles++;
+    w->energy += gradient;
   }
   w->sharp_median =
-      w->sharp_tiles < SHARP_TILES ? ONE / 2 : of_rank(w->scratch, w->sharp_tiles / 2);
+      w->sharp_tiles < SHARP_TILES ? SHARP_UNSEEN : of_rank(w->scratch, w->sharp_tiles / 2);
 }
 
 static uint32_t tile_exposure(const struct hm_tile *t)
@@ -191,31 +196,52 @@ static uint32_t live_factor(const struct work *w, struct hm_trust_history *h)
 
 /* ---- obscured ------------------------------------------------------------------- */
 
-static bool is_sudden_loss(const struct hm_trust_sample *then, const struct hm_trust_sample *now)
+enum { MS = 1000 * 1000 };
+
+static bool is_within(const struct hm_trust_sample *then, const struct hm_trust_sample *now,
+                      uint64_t ms)
 {
-  const uint64_t window_ns = (uint64_t)OBSCURED_WINDOW_MS * 1000 * 1000;
-  return then->capture_ns <= now->capture_ns && now->capture_ns - then->capture_ns <= window_ns &&
-         then->textured_q8 >= OBSCURED_LEAST_TEXTURE &&
-         8 * (uint32_t)now->textured_q8 <= then->textured_q8 &&
-         4 * (uint32_t)now->light <= 3 * (uint32_t)then->light;
+  return then->capture_ns <= now->capture_ns && now->capture_ns - then->capture_ns <= ms * MS;
 }
 
-static void watch_for_cover(struct hm_trust_history *h, const struct hm_trust_sample *now)
+/* most: the energy of the window's richest picture. */
+static bool is_sudden_loss(const struct hm_trust_sample *then, const struct hm_trust_sample *now,
+                           uint32_t most)
 {
-  if (h->is_obscured) {
-    h->texture_back =
-        4 * (uint32_t)now->textured_q8 >= h->lost_texture ? (uint8_t)(h->texture_back + 1) : 0;
-    if (h->texture_back >= OBSCURED_BACK_FRAMES)
-      h->is_obscured = false;
-    return;
-  }
+  if (!is_within(then, now, OBSCURED_WINDOW_MS) || then->textured_q8 < OBSCURED_LEAST_TEXTURE ||
+      16 * (uint64_t)now->energy > then->energy)
+    return false;
+  const bool is_darker = 4 * (uint32_t)now->light <= 3 * (uint32_t)then->light;
+  return is_darker ||
+         (is_within(then, now, OBSCURED_INSTANT_MS) && 2 * (uint64_t)then->energy >= most);
+}
+
+static void look_for_loss(struct hm_trust_history *h, const struct hm_trust_sample *now)
+{
   const uint32_t kept = h->samples < HM_TRUST_HISTORY ? h->samples : HM_TRUST_HISTORY;
+  uint32_t most = 0;
   for (uint32_t i = 0; i < kept; i++)
-    if (is_sudden_loss(&h->ring[i], now) && h->ring[i].textured_q8 > h->lost_texture) {
+    if (is_within(&h->ring[i], now, OBSCURED_WINDOW_MS) && h->ring[i].energy > most)
+      most = h->ring[i].energy;
+  for (uint32_t i = 0; i < kept; i++)
+    if (is_sudden_loss(&h->ring[i], now, most) && h->ring[i].textured_q8 > h->lost_texture) {
       h->is_obscured = true;
       h->lost_texture = h->ring[i].textured_q8;
       h->texture_back = 0;
     }
+}
+
+static void watch_for_cover(struct hm_trust_history *h, const struct hm_trust_sample *now)
+{
+  if (!h->is_obscured) {
+    h->lost_texture = 0;
+    look_for_loss(h, now);
+    return;
+  }
+  h->texture_back =
+      4 * (uint32_t)now->textured_q8 >= h->lost_texture ? (uint8_t)(h->texture_back + 1) : 0;
+  if (h->texture_back >= OBSCURED_BACK_FRAMES)
+    h->is_obscured = false;
 }
 
 static void remember(struct hm_trust_history *h, const struct hm_trust_sample *now)
@@ -308,13 +334,12 @@ void hm_trust_judge(const struct hm_tile_grid *grid, const struct hm_tile *tiles
   out->textured_q8 = (uint16_t)((uint64_t)ONE * w.sharp_tiles / w.count);
   out->factors[HM_FACTOR_LIVE] = (uint16_t)live_factor(&w, history);
 
-  const struct hm_trust_sample now = {capture_ns, out->textured_q8, out->light};
+  const struct hm_trust_sample now = {capture_ns, (uint32_t)(w.energy / w.count),
+                                      out->textured_q8, out->light};
   watch_for_cover(history, &now);
   remember(history, &now);
   if (history->is_obscured)
     out->factors[HM_FACTOR_INFORMATION] = OBSCURED_INFORMATION;
-  else
-    history->lost_texture = 0;
   out->state = state_of(&w, history, dark_tiles);
   out->value = (uint16_t)hm_factors_fold(out->factors);
   out->reason = lowest(out->factors);

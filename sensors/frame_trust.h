@@ -7,12 +7,16 @@
  * Two decisions need history:
  *   live     the run of frames in a row that show no sign of life (>= 90 % of the tiles
  *            with SAD <= 51; one miss in five allowed) halves trust with every frame;
- *   obscured a sudden loss of texture over the whole frame together with falling light:
- *            within 1.5 s the share of textured tiles fell to an eighth or less and the
- *            mean light to three quarters or less. Then information is 16 (0.06) until a
- *            quarter of that texture is back for five frames in a row. A wall that is
- *            approached loses texture slowly, or keeps its light: it stays at the floor of
- *            information. A camera that starts covered has no history and looks like a wall.
+ *   obscured a sudden loss of texture over the whole frame: the gradient energy that noise
+ *            does not explain fell to a sixteenth or less, either within 1.5 s with the mean
+ *            light falling to three quarters or less, or within 0.12 s whatever the light,
+ *            out of a picture that had at least half of its energy of the last 1.5 s (no
+ *            camera turns away from a whole scene that fast). Then information is 16 (0.06)
+ *            until a quarter of the textured tiles are back for five frames in a row. A wall
+ *            that is approached or turned to loses texture more slowly and keeps its light:
+ *            it stays at the floors of sharp and information, 0.3. A camera that starts
+ *            covered has no history and looks like a wall; one that is uncovered in front of
+ *            a wall stays obscured until it sees texture again.
  */
 #ifndef HM_SENSORS_FRAME_TRUST_H
 #define HM_SENSORS_FRAME_TRUST_H
@@ -61,6 +65,7 @@ struct hm_trust_history {
   uint32_t samples;       /* ring of the last seconds, at most one a 50 ms */
   struct hm_trust_sample {
     uint64_t capture_ns;
+    uint32_t energy; /* mean GE' of a tile */
     uint16_t textured_q8, light;
   } ring[HM_TRUST_HISTORY];
 };

@@ -16,7 +16,7 @@ GST_DEBUG_CATEGORY_STATIC(hm_gate_debug);
 
 enum wait_mode { WAIT_AUTO, WAIT_NEVER, WAIT_ALWAYS };
 
-struct _HmGateElement {
+struct _HallmarkGate {
   GstElement parent;
   GstPad *sink, *src;
 
@@ -31,7 +31,7 @@ struct _HmGateElement {
   gboolean is_source_live;
 };
 
-G_DEFINE_TYPE(HmGateElement, hm_gate_element, GST_TYPE_ELEMENT)
+G_DEFINE_TYPE(HallmarkGate, hallmark_gate, GST_TYPE_ELEMENT)
 
 enum {
   PROP_0,
@@ -62,13 +62,13 @@ static GType wait_mode_type(void)
   static gsize type;
 
   if (g_once_init_enter(&type))
-    g_once_init_leave(&type, g_enum_register_static("HmGateWait", values));
+    g_once_init_leave(&type, g_enum_register_static("HallmarkGateWait", values));
   return (GType)type;
 }
 
 /* ---- what is shown --------------------------------------------------------------- */
 
-static void view_of(HmGateElement *self, struct hm_gate_view *view)
+static void view_of(HallmarkGate *self, struct hm_gate_view *view)
 {
   pthread_mutex_lock(&self->guard);
   if (self->client != NULL)
@@ -86,7 +86,7 @@ static const char *sentence(const struct hm_gate_view *view)
 /* From either thread of the client, without its lock. */
 static void changed(void *user, struct hm_gate_client *client)
 {
-  HmGateElement *self = HM_GATE_ELEMENT(user);
+  HallmarkGate *self = HALLMARK_GATE(user);
   struct hm_gate_view view;
   GstStructure *said;
 
@@ -104,7 +104,7 @@ static void changed(void *user, struct hm_gate_client *client)
 /* ---- streaming ------------------------------------------------------------------- */
 
 /* A source that does not answer is taken as live: better drop than block a camera. */
-static gboolean source_is_live(HmGateElement *self)
+static gboolean source_is_live(HallmarkGate *self)
 {
   GstQuery *query = gst_query_new_latency();
   gboolean live = TRUE;
@@ -115,7 +115,7 @@ static gboolean source_is_live(HmGateElement *self)
   return live;
 }
 
-static gboolean must_wait(HmGateElement *self)
+static gboolean must_wait(HallmarkGate *self)
 {
   gint mode = g_atomic_int_get(&self->wait);
 
@@ -131,7 +131,7 @@ static gboolean must_wait(HmGateElement *self)
 
 static GstFlowReturn chain(GstPad *pad, GstObject *parent, GstBuffer *buffer)
 {
-  HmGateElement *self = HM_GATE_ELEMENT(parent);
+  HallmarkGate *self = HALLMARK_GATE(parent);
   struct hm_gate_pass pass;
   struct hm_pass_meta *meta;
   GstFlowReturn flow;
@@ -155,7 +155,7 @@ static GstFlowReturn chain(GstPad *pad, GstObject *parent, GstBuffer *buffer)
 
 static gboolean sink_event(GstPad *pad, GstObject *parent, GstEvent *event)
 {
-  HmGateElement *self = HM_GATE_ELEMENT(parent);
+  HallmarkGate *self = HALLMARK_GATE(parent);
 
   switch (GST_EVENT_TYPE(event)) {
   case GST_EVENT_FLUSH_START:
@@ -175,7 +175,7 @@ static gboolean sink_event(GstPad *pad, GstObject *parent, GstEvent *event)
 
 /* ---- states ---------------------------------------------------------------------- */
 
-static gboolean start(HmGateElement *self)
+static gboolean start(HallmarkGate *self)
 {
   struct hm_gate_client_config config = {.changed = changed, .user = self};
   struct hm_gate_client *client = NULL;
@@ -205,7 +205,7 @@ static gboolean start(HmGateElement *self)
   return TRUE;
 }
 
-static void stop(HmGateElement *self)
+static void stop(HallmarkGate *self)
 {
   struct hm_gate_client *client;
 
@@ -224,14 +224,14 @@ static void stop(HmGateElement *self)
 
 static GstStateChangeReturn change_state(GstElement *element, GstStateChange change)
 {
-  HmGateElement *self = HM_GATE_ELEMENT(element);
+  HallmarkGate *self = HALLMARK_GATE(element);
   GstStateChangeReturn result;
 
   if (change == GST_STATE_CHANGE_READY_TO_PAUSED && !start(self))
     return GST_STATE_CHANGE_FAILURE;
   if (change == GST_STATE_CHANGE_PAUSED_TO_READY && self->client != NULL)
     hm_gate_client_interrupt(self->client, true);
-  result = GST_ELEMENT_CLASS(hm_gate_element_parent_class)->change_state(element, change);
+  result = GST_ELEMENT_CLASS(hallmark_gate_parent_class)->change_state(element, change);
   if (change == GST_STATE_CHANGE_PAUSED_TO_READY ||
       (change == GST_STATE_CHANGE_READY_TO_PAUSED && result == GST_STATE_CHANGE_FAILURE))
     stop(self);
@@ -242,7 +242,7 @@ static GstStateChangeReturn change_state(GstElement *element, GstStateChange cha
 
 static void set_property(GObject *object, guint id, const GValue *value, GParamSpec *spec)
 {
-  HmGateElement *self = HM_GATE_ELEMENT(object);
+  HallmarkGate *self = HALLMARK_GATE(object);
 
   pthread_mutex_lock(&self->guard);
   switch (id) {
@@ -275,7 +275,7 @@ static guint64 sum(const uint64_t *counts, size_t n)
   return total;
 }
 
-static void get_shown(HmGateElement *self, guint id, GValue *value)
+static void get_shown(HallmarkGate *self, guint id, GValue *value)
 {
   struct hm_gate_view view;
 
@@ -294,7 +294,7 @@ static void get_shown(HmGateElement *self, guint id, GValue *value)
 
 static void get_property(GObject *object, guint id, GValue *value, GParamSpec *spec)
 {
-  HmGateElement *self = HM_GATE_ELEMENT(object);
+  HallmarkGate *self = HALLMARK_GATE(object);
 
   if (id >= PROP_STATE && id < PROPS) {
     get_shown(self, id, value);
@@ -320,12 +320,12 @@ static void get_property(GObject *object, guint id, GValue *value, GParamSpec *s
 
 static void finalize(GObject *object)
 {
-  HmGateElement *self = HM_GATE_ELEMENT(object);
+  HallmarkGate *self = HALLMARK_GATE(object);
 
   g_free(self->socket);
   g_free(self->sensor);
   pthread_mutex_destroy(&self->guard);
-  G_OBJECT_CLASS(hm_gate_element_parent_class)->finalize(object);
+  G_OBJECT_CLASS(hallmark_gate_parent_class)->finalize(object);
 }
 
 static void install_properties(GObjectClass *class)
@@ -355,7 +355,7 @@ static void install_properties(GObjectClass *class)
   g_object_class_install_properties(class, PROPS, props);
 }
 
-static void hm_gate_element_class_init(HmGateElementClass *class)
+static void hallmark_gate_class_init(HallmarkGateClass *class)
 {
   GObjectClass *object = G_OBJECT_CLASS(class);
   GstElementClass *element = GST_ELEMENT_CLASS(class);
@@ -375,7 +375,7 @@ static void hm_gate_element_class_init(HmGateElementClass *class)
   gst_type_mark_as_plugin_api(wait_mode_type(), 0);
 }
 
-static void hm_gate_element_init(HmGateElement *self)
+static void hallmark_gate_init(HallmarkGate *self)
 {
   pthread_mutex_init(&self->guard, NULL);
   self->socket = g_strdup(HM_GATE_SOCKET);

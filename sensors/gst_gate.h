@@ -15,7 +15,7 @@
 
 #include <gst/gst.h>
 
-#define HM_TYPE_GATE_ELEMENT (hm_gate_element_get_type())
-G_DECLARE_FINAL_TYPE(HmGateElement, hm_gate_element, HM, GATE_ELEMENT, GstElement)
+#define HALLMARK_TYPE_GATE (hallmark_gate_get_type())
+G_DECLARE_FINAL_TYPE(HallmarkGate, hallmark_gate, HALLMARK, GATE, GstElement)
 
 #endif

@@ -13,8 +13,8 @@
 
 gboolean hm_elements_register(GstPlugin *plugin)
 {
-  return gst_element_register(plugin, "hallmarkgate", GST_RANK_NONE, HM_TYPE_GATE_ELEMENT) &&
-         gst_element_register(plugin, "hallmarktiles", GST_RANK_NONE, HM_TYPE_TILES_ELEMENT);
+  return gst_element_register(plugin, "hallmarkgate", GST_RANK_NONE, HALLMARK_TYPE_GATE) &&
+         gst_element_register(plugin, "hallmarktiles", GST_RANK_NONE, HALLMARK_TYPE_TILES);
 }
 
 gboolean hm_elements_register_static(void)

@@ -16,7 +16,7 @@
 GST_DEBUG_CATEGORY_STATIC(hm_tiles_debug);
 #define GST_CAT_DEFAULT hm_tiles_debug
 
-struct _HmTilesElement {
+struct _HallmarkTiles {
   GstBaseTransform parent;
 
   /* properties; read when the stream starts */
@@ -33,7 +33,7 @@ struct _HmTilesElement {
   atomic_uint_fast64_t measured, invalid;
 };
 
-G_DEFINE_TYPE(HmTilesElement, hm_tiles_element, GST_TYPE_BASE_TRANSFORM)
+G_DEFINE_TYPE(HallmarkTiles, hallmark_tiles, GST_TYPE_BASE_TRANSFORM)
 
 enum {
   PROP_0,
@@ -139,7 +139,7 @@ static guint64 boottime_ns(void)
 }
 
 /* A recording's time is its own; a live source's is when its frame passed. */
-static void stamp_of(HmTilesElement *self, GstBuffer *buffer, struct hm_stamp *stamp,
+static void stamp_of(HallmarkTiles *self, GstBuffer *buffer, struct hm_stamp *stamp,
                      struct hm_tiles_meta *tiles)
 {
   const struct hm_pass_meta *passed = hm_buffer_pass(buffer);
@@ -175,7 +175,7 @@ static void keep(struct hm_tiles_meta *tiles, const struct hm_frame *frame,
   tiles->regions = g_memdup2(result->regions, result->region_count * sizeof result->regions[0]);
 }
 
-static void post(HmTilesElement *self, const struct hm_tiles_meta *tiles)
+static void post(HallmarkTiles *self, const struct hm_tiles_meta *tiles)
 {
   GBytes *record = g_bytes_new(tiles->record, sizeof tiles->record);
   GstStructure *said = gst_structure_new(
@@ -190,7 +190,7 @@ static void post(HmTilesElement *self, const struct hm_tiles_meta *tiles)
   gst_element_post_message(GST_ELEMENT(self), gst_message_new_element(GST_OBJECT(self), said));
 }
 
-static enum hm_status measure(HmTilesElement *self, GstBuffer *buffer, const GstMapInfo *map)
+static enum hm_status measure(HallmarkTiles *self, GstBuffer *buffer, const GstMapInfo *map)
 {
   const struct hm_analysis_result *result = NULL;
   struct hm_tiles_meta *tiles;
@@ -212,7 +212,7 @@ static enum hm_status measure(HmTilesElement *self, GstBuffer *buffer, const Gst
 
 static GstFlowReturn transform_ip(GstBaseTransform *base, GstBuffer *buffer)
 {
-  HmTilesElement *self = HM_TILES_ELEMENT(base);
+  HallmarkTiles *self = HALLMARK_TILES(base);
   enum hm_status status = HM_IO;
   GstMapInfo map;
 
@@ -232,7 +232,7 @@ static GstFlowReturn transform_ip(GstBaseTransform *base, GstBuffer *buffer)
 
 static gboolean set_caps(GstBaseTransform *base, GstCaps *in, GstCaps *out)
 {
-  HmTilesElement *self = HM_TILES_ELEMENT(base);
+  HallmarkTiles *self = HALLMARK_TILES(base);
 
   (void)out;
   return gst_video_info_from_caps(&self->info, in);
@@ -241,7 +241,7 @@ static gboolean set_caps(GstBaseTransform *base, GstCaps *in, GstCaps *out)
 /* We read by GstVideoMeta, so upstream may use any strides. */
 static gboolean propose_allocation(GstBaseTransform *base, GstQuery *decide, GstQuery *query)
 {
-  if (!GST_BASE_TRANSFORM_CLASS(hm_tiles_element_parent_class)
+  if (!GST_BASE_TRANSFORM_CLASS(hallmark_tiles_parent_class)
            ->propose_allocation(base, decide, query))
     return FALSE;
   if (!gst_query_find_allocation_meta(query, GST_VIDEO_META_API_TYPE, NULL))
@@ -251,7 +251,7 @@ static gboolean propose_allocation(GstBaseTransform *base, GstQuery *decide, Gst
 
 static gboolean start(GstBaseTransform *base)
 {
-  HmTilesElement *self = HM_TILES_ELEMENT(base);
+  HallmarkTiles *self = HALLMARK_TILES(base);
   struct hm_analysis_config config = {.sha256 = sha256,
                                       .record_q8 = (uint16_t)self->record,
                                       .embed_q8 = (uint16_t)self->embed,
@@ -267,7 +267,7 @@ static gboolean start(GstBaseTransform *base)
 
 static gboolean stop(GstBaseTransform *base)
 {
-  HmTilesElement *self = HM_TILES_ELEMENT(base);
+  HallmarkTiles *self = HALLMARK_TILES(base);
 
   hm_analysis_free(self->analysis);
   self->analysis = NULL;
@@ -277,7 +277,7 @@ static gboolean stop(GstBaseTransform *base)
 /* ---- properties ------------------------------------------------------------------ */
 
 /* The first 16 hex digits of the sensor's LCT id; anything else is no LCT. */
-static void set_lct(HmTilesElement *self, const gchar *hex)
+static void set_lct(HallmarkTiles *self, const gchar *hex)
 {
   guint8 head[8] = {0};
 
@@ -298,7 +298,7 @@ static void set_lct(HmTilesElement *self, const gchar *hex)
 
 static void set_property(GObject *object, guint id, const GValue *value, GParamSpec *spec)
 {
-  HmTilesElement *self = HM_TILES_ELEMENT(object);
+  HallmarkTiles *self = HALLMARK_TILES(object);
 
   switch (id) {
   case PROP_RECORD:
@@ -330,7 +330,7 @@ static void set_property(GObject *object, guint id, const GValue *value, GParamS
 
 static void get_property(GObject *object, guint id, GValue *value, GParamSpec *spec)
 {
-  HmTilesElement *self = HM_TILES_ELEMENT(object);
+  HallmarkTiles *self = HALLMARK_TILES(object);
 
   switch (id) {
   case PROP_RECORD:
@@ -368,8 +368,8 @@ static void get_property(GObject *object, guint id, GValue *value, GParamSpec *s
 
 static void finalize(GObject *object)
 {
-  g_free(HM_TILES_ELEMENT(object)->lct);
-  G_OBJECT_CLASS(hm_tiles_element_parent_class)->finalize(object);
+  g_free(HALLMARK_TILES(object)->lct);
+  G_OBJECT_CLASS(hallmark_tiles_parent_class)->finalize(object);
 }
 
 static void install_properties(GObjectClass *class)
@@ -402,7 +402,7 @@ static void install_properties(GObjectClass *class)
   g_object_class_install_properties(class, PROPS, props);
 }
 
-static void hm_tiles_element_class_init(HmTilesElementClass *class)
+static void hallmark_tiles_class_init(HallmarkTilesClass *class)
 {
   GObjectClass *object = G_OBJECT_CLASS(class);
   GstElementClass *element = GST_ELEMENT_CLASS(class);
@@ -425,7 +425,7 @@ static void hm_tiles_element_class_init(HmTilesElementClass *class)
       "Measures tiles, trust, motion and focus of each frame in place", "The Hallmark authors");
 }
 
-static void hm_tiles_element_init(HmTilesElement *self)
+static void hallmark_tiles_init(HallmarkTiles *self)
 {
   self->record = HM_VALUE_RECORD;
   self->embed = HM_VALUE_EMBED;

@@ -15,7 +15,7 @@
 #include <gst/base/gstbasetransform.h>
 #include <gst/gst.h>
 
-#define HM_TYPE_TILES_ELEMENT (hm_tiles_element_get_type())
-G_DECLARE_FINAL_TYPE(HmTilesElement, hm_tiles_element, HM, TILES_ELEMENT, GstBaseTransform)
+#define HALLMARK_TYPE_TILES (hallmark_tiles_get_type())
+G_DECLARE_FINAL_TYPE(HallmarkTiles, hallmark_tiles, HALLMARK, TILES, GstBaseTransform)
 
 #endif

@@ -94,9 +94,9 @@ void scene_world(struct scene *s, int32_t dx, int32_t dy)
   for (uint32_t y = 0; y < s->height; y++)
     for (uint32_t x = 0; x < s->width; x++) {
       const int32_t u = (int32_t)x - dx, v = (int32_t)y - dy;
-      const int32_t luma = smooth(u, v, 40, 1) / 2 + smooth(u, v, 12, 2) / 4 +
+      const int32_t luma = smooth(u, v, 40, 1) / 2 + smooth(u, v, 6, 2) / 2 +
                            (int32_t)(lattice(floor_div(u, 2), floor_div(v, 2), 3)) / 12;
-      s->bytes[(size_t)y * s->width + x] = (uint8_t)(32 + luma * 3 / 4);
+      s->bytes[(size_t)y * s->width + x] = (uint8_t)(24 + luma * 2 / 3);
       if (x % 2 == 0 && y % 2 == 0) {
         const size_t at = (size_t)(y / 2) * (s->width / 2) + x / 2;
         cb[at] = (uint8_t)(96 + smooth(u, v, 64, 4) / 4);
