@@ -112,7 +112,7 @@ static uint64_t judged_at(uint64_t arrival_ns, uint64_t now_s)
 }
 
 /* HM_OK where an observation may be kept at all. Without leave to remember, its vector
- * and picture are left out and it is an observation. */
+ * is left out: it is an observation and no memory. */
 static enum hm_status judge(const struct hm_batch_maker *maker, struct hm_message *m,
                             const struct hm_now *now)
 {
@@ -127,7 +127,7 @@ static enum hm_status judge(const struct hm_batch_maker *maker, struct hm_messag
   count = in_force(maker, run, judged_at(o->arrival_ns, now->trust_s), now, found);
   if (under(found, count, false) == 0)
     return HM_DENIED;
-  o->vector = o->picture = hm_bytes(NULL, 0);
+  o->vector = hm_bytes(NULL, 0);
   return HM_OK;
 }
 
