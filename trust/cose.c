@@ -216,8 +216,8 @@ enum hm_status hm_sig_structure(struct hm_bytes protected_header, struct hm_byte
 
 /* The Sig_structure hashed in parts, after an optional prefix byte. */
 static enum hm_status hash_sig_structure(const struct hm_crypto *c, struct hm_bytes prefix,
-                                         struct hm_bytes protected_header,
-                                         struct hm_bytes payload, uint8_t hash[32])
+                                         struct hm_bytes protected_header, struct hm_bytes payload,
+                                         uint8_t hash[32])
 {
   uint8_t before[32], between[16];
   struct hm_out head = hm_out(before, sizeof before);
@@ -230,8 +230,8 @@ static enum hm_status hash_sig_structure(const struct hm_crypto *c, struct hm_by
   HM_TRY(hm_out_status(&head));
   HM_TRY(hm_out_status(&middle));
 
-  struct hm_bytes parts[5] = {prefix, hm_out_bytes(&head), protected_header,
-                              hm_out_bytes(&middle), payload};
+  struct hm_bytes parts[5] = {prefix, hm_out_bytes(&head), protected_header, hm_out_bytes(&middle),
+                              payload};
   return c->sha256(parts, 5, hash);
 }
 
@@ -268,8 +268,8 @@ enum hm_status hm_sign1_verify(const struct hm_crypto *c, const struct hm_sign1 
 
 /* ---- COSE_Sign1: writing ------------------------------------------------------------- */
 
-static void put_protected(struct hm_out *out, const struct hm_typ_row *row,
-                          const uint8_t kid[32], struct hm_bytes claims)
+static void put_protected(struct hm_out *out, const struct hm_typ_row *row, const uint8_t kid[32],
+                          struct hm_bytes claims)
 {
   bool is_batch = row->typ == HM_TYP_BATCH;
   hm_cbor_put_map(out, 2 + (size_t)row->has_kid + (is_batch ? 2 : 0));
@@ -429,8 +429,7 @@ struct body_aad {
   size_t len;
 };
 
-static enum hm_status make_aad(const char *context, struct hm_bytes external,
-                               struct body_aad *aad)
+static enum hm_status make_aad(const char *context, struct hm_bytes external, struct body_aad *aad)
 {
   if (external.len > AAD_MAX)
     return HM_TOO_LARGE;
@@ -452,8 +451,8 @@ static enum hm_status put_body(const struct hm_crypto *c, const uint8_t key[32],
   size_t len = plain.len + GCM_TAG;
   hm_cbor_put_bstr_head(out, len);
   if (out->len <= out->cap && len <= out->cap - out->len)
-    HM_TRY(c->gcm_seal(key, iv, hm_bytes(aad->bytes, aad->len), plain, GCM_TAG,
-                       out->data + out->len));
+    HM_TRY(
+        c->gcm_seal(key, iv, hm_bytes(aad->bytes, aad->len), plain, GCM_TAG, out->data + out->len));
   out->len += len;
   return HM_OK;
 }
@@ -479,8 +478,7 @@ static enum hm_status take_body(struct hm_cbor *c, uint8_t iv[12], struct hm_byt
 
 static enum hm_status open_body(const struct hm_crypto *c, const uint8_t key[32],
                                 const uint8_t iv[12], const struct body_aad *aad,
-                                struct hm_bytes ciphertext, uint8_t *plain, size_t cap,
-                                size_t *len)
+                                struct hm_bytes ciphertext, uint8_t *plain, size_t cap, size_t *len)
 {
   if (ciphertext.len - GCM_TAG > cap)
     return HM_SHORT_BUFFER;
@@ -494,9 +492,8 @@ static enum hm_status open_body(const struct hm_crypto *c, const uint8_t key[32]
 static enum hm_status content_key(const struct hm_crypto *c, const uint8_t scalar[32],
                                   const uint8_t point[64], uint8_t key[32])
 {
-  static const uint8_t kdf_context[] = {0x84, 0x03, 0x83, 0xf6, 0xf6, 0xf6, 0x83,
-                                        0xf6, 0xf6, 0xf6, 0x82, 0x19, 0x01, 0x00,
-                                        0x44, 0xa1, 0x01, 0x38, 0x18};
+  static const uint8_t kdf_context[] = {0x84, 0x03, 0x83, 0xf6, 0xf6, 0xf6, 0x83, 0xf6, 0xf6, 0xf6,
+                                        0x82, 0x19, 0x01, 0x00, 0x44, 0xa1, 0x01, 0x38, 0x18};
   uint8_t shared[32] = {0}, prk[32];
   struct hm_bytes secret = hm_bytes(shared, sizeof shared);
   struct hm_bytes info = hm_bytes(kdf_context, sizeof kdf_context);
@@ -511,8 +508,8 @@ static enum hm_status content_key(const struct hm_crypto *c, const uint8_t scala
 }
 
 enum hm_status hm_encrypt_to(const struct hm_crypto *c, const uint8_t to[64],
-                             const uint8_t ephemeral[32], const uint8_t iv[12],
-                             struct hm_bytes aad, struct hm_bytes plain, struct hm_out *out)
+                             const uint8_t ephemeral[32], const uint8_t iv[12], struct hm_bytes aad,
+                             struct hm_bytes plain, struct hm_out *out)
 {
   struct hm_cose_key sender;
   struct body_aad body;
@@ -557,8 +554,8 @@ static enum hm_status take_recipient(struct hm_cbor *c, struct hm_cose_key *send
   return ciphertext.len == 0 ? HM_OK : HM_MALFORMED;
 }
 
-static enum hm_status take_envelope(struct hm_cbor *c, uint64_t tag, size_t members,
-                                    uint8_t iv[12], struct hm_bytes *ciphertext)
+static enum hm_status take_envelope(struct hm_cbor *c, uint64_t tag, size_t members, uint8_t iv[12],
+                                    struct hm_bytes *ciphertext)
 {
   size_t count;
   if (c->in.len > ENVELOPE_MAX)
@@ -589,9 +586,8 @@ enum hm_status hm_decrypt(const struct hm_crypto *c, const uint8_t scalar[32],
   return status;
 }
 
-enum hm_status hm_encrypt0(const struct hm_crypto *c, const uint8_t key[32],
-                           const uint8_t iv[12], struct hm_bytes aad, struct hm_bytes plain,
-                           struct hm_out *out)
+enum hm_status hm_encrypt0(const struct hm_crypto *c, const uint8_t key[32], const uint8_t iv[12],
+                           struct hm_bytes aad, struct hm_bytes plain, struct hm_out *out)
 {
   struct body_aad body;
   HM_TRY(make_aad("Encrypt0", aad, &body));
@@ -601,9 +597,8 @@ enum hm_status hm_encrypt0(const struct hm_crypto *c, const uint8_t key[32],
   return hm_out_status(out);
 }
 
-enum hm_status hm_decrypt0(const struct hm_crypto *c, const uint8_t key[32],
-                           struct hm_bytes object, struct hm_bytes aad, uint8_t *plain,
-                           size_t cap, size_t *len)
+enum hm_status hm_decrypt0(const struct hm_crypto *c, const uint8_t key[32], struct hm_bytes object,
+                           struct hm_bytes aad, uint8_t *plain, size_t cap, size_t *len)
 {
   struct hm_cbor cursor = hm_cbor(object);
   struct hm_bytes ciphertext;

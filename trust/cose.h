@@ -127,8 +127,8 @@ enum hm_status HM_MUST_CHECK hm_encrypt_to(const struct hm_crypto *c, const uint
 /* What decrypts is at most 8,192 bytes as an object, and exactly of the profile's
  * spelling. plain: at least the ciphertext's length - 16 bytes; *len gets the plaintext's. */
 enum hm_status HM_MUST_CHECK hm_decrypt(const struct hm_crypto *c, const uint8_t scalar[32],
-                                        struct hm_bytes object, struct hm_bytes aad,
-                                        uint8_t *plain, size_t cap, size_t *len);
+                                        struct hm_bytes object, struct hm_bytes aad, uint8_t *plain,
+                                        size_t cap, size_t *len);
 /* COSE_Encrypt0 (tag 16) under a shared key. */
 enum hm_status HM_MUST_CHECK hm_encrypt0(const struct hm_crypto *c, const uint8_t key[32],
                                          const uint8_t iv[12], struct hm_bytes aad,
@@ -147,11 +147,10 @@ extern const struct hm_shape hm_shape_cose_key;
 /* ---- for tests and peers --------------------------------------------------------- */
 /* The Sig_structure itself. */
 enum hm_status HM_MUST_CHECK hm_sig_structure(struct hm_bytes protected_header,
-                                              struct hm_bytes external_aad,
-                                              struct hm_bytes payload, struct hm_out *out);
+                                              struct hm_bytes external_aad, struct hm_bytes payload,
+                                              struct hm_out *out);
 /* The Enc_structure: [context, protected, external_aad]. */
-enum hm_status HM_MUST_CHECK hm_enc_structure(const char *context,
-                                              struct hm_bytes protected_header,
+enum hm_status HM_MUST_CHECK hm_enc_structure(const char *context, struct hm_bytes protected_header,
                                               struct hm_bytes external_aad, struct hm_out *out);
 
 #endif

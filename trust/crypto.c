@@ -264,17 +264,16 @@ enum hm_status hm_p256_generate(const struct hm_crypto *c, const uint8_t random[
   return status;
 }
 
-enum hm_status hm_key_thumbprint(const struct hm_crypto *c, const uint8_t point[64],
-                                 uint8_t id[32])
+enum hm_status hm_key_thumbprint(const struct hm_crypto *c, const uint8_t point[64], uint8_t id[32])
 {
   /* {1: 2, -1: 1, -2: x, -3: y} */
   static const uint8_t before_x[] = {0xa4, 0x01, 0x02, 0x20, 0x01, 0x21, 0x58, 0x20};
   static const uint8_t before_y[] = {0x22, 0x58, 0x20};
   struct hm_bytes parts[4] = {
-    hm_bytes(before_x, sizeof before_x),
-    hm_bytes(point, 32),
-    hm_bytes(before_y, sizeof before_y),
-    hm_bytes(point + 32, 32),
+      hm_bytes(before_x, sizeof before_x),
+      hm_bytes(point, 32),
+      hm_bytes(before_y, sizeof before_y),
+      hm_bytes(point + 32, 32),
   };
   return c->sha256(parts, 4, id);
 }

@@ -55,16 +55,15 @@ enum hm_status HM_MUST_CHECK hm_hkdf_extract(const struct hm_crypto *c, struct h
                                              const struct hm_bytes *ikm, size_t count,
                                              uint8_t prk[32]);
 enum hm_status HM_MUST_CHECK hm_hkdf_expand(const struct hm_crypto *c, struct hm_bytes prk,
-                                            const struct hm_bytes *info, size_t count,
-                                            uint8_t *out, size_t out_len);
+                                            const struct hm_bytes *info, size_t count, uint8_t *out,
+                                            size_t out_len);
 
 /* Deterministic ECDSA (RFC 6979, SHA-256), normalised to low s. */
 enum hm_status HM_MUST_CHECK hm_es256_sign(const struct hm_crypto *c, const uint8_t scalar[32],
                                            const uint8_t digest[32], uint8_t signature[64]);
 /* The profile's verification: refuses high s (HM_BAD_SIGNATURE) before the curve is touched. */
 enum hm_status HM_MUST_CHECK hm_es256_verify(const struct hm_crypto *c, const uint8_t point[64],
-                                             const uint8_t digest[32],
-                                             const uint8_t signature[64]);
+                                             const uint8_t digest[32], const uint8_t signature[64]);
 /* s <= n/2. */
 bool hm_es256_is_low_s(const uint8_t signature[64]);
 

@@ -5,9 +5,9 @@
  * not gone.
  *
  * Secrets: scalars live in BIGNUMs that are cleared before they are freed, never in
- * an OSSL_PARAM_BLD or a key object that outlives the call; hash contexts stand on
- * the stack. OpenSSL's curve code leaves recoded scalars and coordinates in dead
- * stack frames, so every call that saw a secret overwrites that part of the stack.
+ * an OSSL_PARAM_BLD or a key object that outlives the call. OpenSSL's curve code leaves recoded
+ * scalars and coordinates in dead stack frames, so every call that saw a secret overwrites that
+ * part of the stack.
  */
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "trust/crypto_openssl.h"
@@ -33,12 +33,46 @@ enum { STACK_BURNT = 16384 };
 
 /* Fetched once, then only read. */
 static EC_GROUP *curve;
+static EC_GROUP *ladder; /* the same curve under generic code, for key agreement */
 static EVP_CIPHER *aes_gcm;
 static EVP_MAC *hmac_algorithm;
+
+/* P-256 again, by its parameters. The assembler code of the named curve copies the
+ * scalar of a variable-point multiplication into heap and frees it as it is; the
+ * generic code runs a constant-time ladder that keeps it in a BN_CTX, which is cleared. */
+static EC_GROUP *make_ladder(void)
+{
+  BN_CTX *context = BN_CTX_new();
+  BIGNUM *p = BN_new(), *a = BN_new(), *b = BN_new();
+  EC_GROUP *group = NULL;
+  EC_POINT *generator = NULL;
+  if (context != NULL && EC_GROUP_get_curve(curve, p, a, b, context) == 1)
+    group = EC_GROUP_new_curve_GFp(p, a, b, context);
+  if (group != NULL)
+    generator = EC_POINT_new(group);
+  bool ok =
+      generator != NULL &&
+      EC_POINT_get_affine_coordinates(curve, EC_GROUP_get0_generator(curve), a, b, context) == 1 &&
+      EC_POINT_set_affine_coordinates(group, generator, a, b, context) == 1 &&
+      EC_GROUP_set_generator(group, generator, EC_GROUP_get0_order(curve),
+                             EC_GROUP_get0_cofactor(curve)) == 1;
+  if (!ok) {
+    EC_GROUP_free(group);
+    group = NULL;
+  }
+  EC_POINT_free(generator);
+  BN_free(b);
+  BN_free(a);
+  BN_free(p);
+  BN_CTX_free(context);
+  return group;
+}
 
 static void fetch_all(void)
 {
   curve = EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1);
+  if (curve != NULL)
+    ladder = make_ladder();
   aes_gcm = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
   hmac_algorithm = EVP_MAC_fetch(NULL, "HMAC", NULL);
 }
@@ -49,7 +83,8 @@ static enum hm_status engine_ready(void)
   static CRYPTO_ONCE once = CRYPTO_ONCE_STATIC_INIT;
   if (CRYPTO_THREAD_run_once(&once, fetch_all) != 1)
     return HM_STATE;
-  return curve != NULL && aes_gcm != NULL && hmac_algorithm != NULL ? HM_OK : HM_STATE;
+  bool ok = curve != NULL && ladder != NULL && aes_gcm != NULL && hmac_algorithm != NULL;
+  return ok ? HM_OK : HM_STATE;
 }
 
 static __attribute__((noinline)) void burn_stack(void)
@@ -72,8 +107,8 @@ static enum hm_status openssl_sha256(const struct hm_bytes *parts, size_t count,
   return ok == 1 ? HM_OK : HM_STATE;
 }
 
-static enum hm_status openssl_hmac(struct hm_bytes key, const struct hm_bytes *parts,
-                                   size_t count, uint8_t out[32])
+static enum hm_status openssl_hmac(struct hm_bytes key, const struct hm_bytes *parts, size_t count,
+                                   uint8_t out[32])
 {
   HM_TRY(engine_ready());
   EVP_MAC_CTX *context = EVP_MAC_CTX_new(hmac_algorithm);
@@ -83,8 +118,8 @@ static enum hm_status openssl_hmac(struct hm_bytes key, const struct hm_bytes *p
   static const uint8_t no_key[1];
   char digest[] = "SHA256";
   OSSL_PARAM parameters[2] = {
-    OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
-    OSSL_PARAM_construct_end(),
+      OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+      OSSL_PARAM_construct_end(),
   };
   size_t written = 0;
   int ok = EVP_MAC_init(context, key.len > 0 ? key.data : no_key, key.len, parameters);
@@ -107,8 +142,7 @@ static bool gcm_begin(EVP_CIPHER_CTX *context, int encrypt, const uint8_t key[32
   int taken = 0;
   if (EVP_CipherInit_ex2(context, aes_gcm, key, iv, encrypt, NULL) != 1)
     return false;
-  return aad.len == 0 ||
-         EVP_CipherUpdate(context, NULL, &taken, aad.data, (int)aad.len) == 1;
+  return aad.len == 0 || EVP_CipherUpdate(context, NULL, &taken, aad.data, (int)aad.len) == 1;
 }
 
 /* One pass over the text; an empty text is no call, which would end the message early. */
@@ -127,8 +161,8 @@ static enum hm_status gcm_limits(struct hm_bytes aad, struct hm_bytes text, size
 }
 
 static enum hm_status openssl_gcm_seal(const uint8_t key[32], const uint8_t iv[12],
-                                       struct hm_bytes aad, struct hm_bytes plain,
-                                       size_t tag_len, uint8_t *out)
+                                       struct hm_bytes aad, struct hm_bytes plain, size_t tag_len,
+                                       uint8_t *out)
 {
   HM_TRY(gcm_limits(aad, plain, tag_len));
   HM_TRY(engine_ready());
@@ -140,16 +174,15 @@ static enum hm_status openssl_gcm_seal(const uint8_t key[32], const uint8_t iv[1
   int written = 0;
   bool ok = gcm_begin(context, 1, key, iv, aad) && gcm_text(context, plain, out) &&
             EVP_CipherFinal_ex(context, rest, &written) == 1 &&
-            EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, (int)tag_len,
-                                out + plain.len) == 1;
+            EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, (int)tag_len, out + plain.len) == 1;
   EVP_CIPHER_CTX_free(context);
   burn_stack();
   return ok ? HM_OK : HM_STATE;
 }
 
 static enum hm_status openssl_gcm_open(const uint8_t key[32], const uint8_t iv[12],
-                                       struct hm_bytes aad, struct hm_bytes sealed,
-                                       size_t tag_len, uint8_t *out)
+                                       struct hm_bytes aad, struct hm_bytes sealed, size_t tag_len,
+                                       uint8_t *out)
 {
   HM_TRY(gcm_limits(aad, sealed, tag_len));
   if (sealed.len < tag_len)
@@ -183,6 +216,7 @@ static enum hm_status openssl_gcm_open(const uint8_t key[32], const uint8_t iv[1
 
 /* What a curve call borrows from OpenSSL; all of it cleared at the end. */
 struct curve_call {
+  const EC_GROUP *group;
   BN_CTX *context;
   BIGNUM *a, *b;
   EC_POINT *point, *result;
@@ -199,15 +233,16 @@ static void call_end(struct curve_call *call)
   burn_stack();
 }
 
-static enum hm_status call_begin(struct curve_call *call)
+static enum hm_status call_begin(struct curve_call *call, bool by_ladder)
 {
   memset(call, 0, sizeof *call);
   HM_TRY(engine_ready());
+  call->group = by_ladder ? ladder : curve;
   call->context = BN_CTX_new();
   call->a = BN_new();
   call->b = BN_new();
-  call->point = EC_POINT_new(curve);
-  call->result = EC_POINT_new(curve);
+  call->point = EC_POINT_new(call->group);
+  call->result = EC_POINT_new(call->group);
   if (call->context != NULL && call->a != NULL && call->b != NULL && call->point != NULL &&
       call->result != NULL)
     return HM_OK;
@@ -229,18 +264,19 @@ static enum hm_status point_load(struct curve_call *call, const uint8_t point[64
 {
   if (BN_bin2bn(point, 32, call->a) == NULL || BN_bin2bn(point + 32, 32, call->b) == NULL)
     return HM_STATE;
-  return EC_POINT_set_affine_coordinates(curve, call->point, call->a, call->b,
+  return EC_POINT_set_affine_coordinates(call->group, call->point, call->a, call->b,
                                          call->context) == 1
-           ? HM_OK
-           : HM_MALFORMED;
+             ? HM_OK
+             : HM_MALFORMED;
 }
 
 /* The result's coordinates; y may be NULL. Uses a and b. */
 static enum hm_status point_store(struct curve_call *call, uint8_t x[32], uint8_t *y)
 {
-  if (EC_POINT_is_at_infinity(curve, call->result))
+  if (EC_POINT_is_at_infinity(call->group, call->result))
     return HM_MALFORMED;
-  if (EC_POINT_get_affine_coordinates(curve, call->result, call->a, call->b, call->context) != 1)
+  if (EC_POINT_get_affine_coordinates(call->group, call->result, call->a, call->b, call->context) !=
+      1)
     return HM_STATE;
   if (BN_bn2binpad(call->a, x, 32) != 32)
     return HM_STATE;
@@ -259,7 +295,7 @@ static enum hm_status public_of(struct curve_call *call, const uint8_t scalar[32
 static enum hm_status openssl_p256_public(const uint8_t scalar[32], uint8_t point[64])
 {
   struct curve_call call;
-  HM_TRY(call_begin(&call));
+  HM_TRY(call_begin(&call, false));
   enum hm_status status = public_of(&call, scalar, point);
   call_end(&call);
   return status;
@@ -268,7 +304,7 @@ static enum hm_status openssl_p256_public(const uint8_t scalar[32], uint8_t poin
 static enum hm_status openssl_p256_check(const uint8_t point[64])
 {
   struct curve_call call;
-  HM_TRY(call_begin(&call));
+  HM_TRY(call_begin(&call, false));
   enum hm_status status = point_load(&call, point);
   call_end(&call);
   return status;
@@ -279,7 +315,7 @@ static enum hm_status agree(struct curve_call *call, const uint8_t scalar[32],
 {
   HM_TRY(point_load(call, point));
   HM_TRY(scalar_load(call->a, scalar));
-  if (EC_POINT_mul(curve, call->result, NULL, call->point, call->a, call->context) != 1)
+  if (EC_POINT_mul(call->group, call->result, NULL, call->point, call->a, call->context) != 1)
     return HM_STATE;
   return point_store(call, x, NULL);
 }
@@ -288,7 +324,7 @@ static enum hm_status openssl_p256_ecdh(const uint8_t scalar[32], const uint8_t 
                                         uint8_t x[32])
 {
   struct curve_call call;
-  HM_TRY(call_begin(&call));
+  HM_TRY(call_begin(&call, true));
   enum hm_status status = agree(&call, scalar, point, x);
   call_end(&call);
   return status;
@@ -317,9 +353,9 @@ static enum hm_status nonce_setup(struct curve_call *call, const uint8_t k[32], 
 static enum hm_status signature_store(const ECDSA_SIG *signature, uint8_t out[64])
 {
   return BN_bn2binpad(ECDSA_SIG_get0_r(signature), out, 32) == 32 &&
-             BN_bn2binpad(ECDSA_SIG_get0_s(signature), out + 32, 32) == 32
-           ? HM_OK
-           : HM_STATE;
+                 BN_bn2binpad(ECDSA_SIG_get0_s(signature), out + 32, 32) == 32
+             ? HM_OK
+             : HM_STATE;
 }
 
 static enum hm_status sign_with(struct curve_call *call, EC_KEY *key, BIGNUM *inverse, BIGNUM *r,
@@ -343,7 +379,7 @@ static enum hm_status openssl_p256_sign_k(const uint8_t scalar[32], const uint8_
                                           const uint8_t digest[32], uint8_t signature[64])
 {
   struct curve_call call;
-  HM_TRY(call_begin(&call));
+  HM_TRY(call_begin(&call, false));
   EC_KEY *key = EC_KEY_new();
   BIGNUM *inverse = BN_new();
   BIGNUM *r = BN_new();
@@ -378,7 +414,7 @@ static enum hm_status openssl_p256_verify(const uint8_t point[64], const uint8_t
                                           const uint8_t signature[64])
 {
   struct curve_call call;
-  HM_TRY(call_begin(&call));
+  HM_TRY(call_begin(&call, false));
   EC_KEY *key = EC_KEY_new();
   ECDSA_SIG *parsed = ECDSA_SIG_new();
   enum hm_status status = HM_STATE;
@@ -391,16 +427,16 @@ static enum hm_status openssl_p256_verify(const uint8_t point[64], const uint8_t
 }
 
 const struct hm_crypto hm_crypto_openssl = {
-  .name = "openssl",
-  .sha256 = openssl_sha256,
-  .hmac = openssl_hmac,
-  .gcm_seal = openssl_gcm_seal,
-  .gcm_open = openssl_gcm_open,
-  .p256_public = openssl_p256_public,
-  .p256_check = openssl_p256_check,
-  .p256_ecdh = openssl_p256_ecdh,
-  .p256_sign_k = openssl_p256_sign_k,
-  .p256_verify = openssl_p256_verify,
+    .name = "openssl",
+    .sha256 = openssl_sha256,
+    .hmac = openssl_hmac,
+    .gcm_seal = openssl_gcm_seal,
+    .gcm_open = openssl_gcm_open,
+    .p256_public = openssl_p256_public,
+    .p256_check = openssl_p256_check,
+    .p256_ecdh = openssl_p256_ecdh,
+    .p256_sign_k = openssl_p256_sign_k,
+    .p256_verify = openssl_p256_verify,
 };
 
 enum hm_status hm_random(void *out, size_t len)

@@ -59,11 +59,11 @@ static const struct {
 };
 
 static const char *const events[HM_PAIR_EVENT_COUNT] = {
-    [HM_PAIR_ASKED] = "asked",         [HM_PAIR_SET] = "certificate",
-    [HM_PAIR_HALF_CAME] = "half",      [HM_PAIR_MET] = "halves meet",
+    [HM_PAIR_ASKED] = "asked",          [HM_PAIR_SET] = "certificate",
+    [HM_PAIR_HALF_CAME] = "half",       [HM_PAIR_MET] = "halves meet",
     [HM_PAIR_CONFIRMED] = "completion", [HM_PAIR_RECEIPT] = "receipt",
-    [HM_PAIR_REFUSED] = "refused",     [HM_PAIR_TIMED_OUT] = "time-out",
-    [HM_PAIR_LAPSED] = "expiry",       [HM_PAIR_REVOCATION] = "revocation",
+    [HM_PAIR_REFUSED] = "refused",      [HM_PAIR_TIMED_OUT] = "time-out",
+    [HM_PAIR_LAPSED] = "expiry",        [HM_PAIR_REVOCATION] = "revocation",
 };
 
 const char *hm_pair_state_text(enum hm_pair_state state)
@@ -227,8 +227,7 @@ enum hm_status hm_pair_ask(struct hm_pair *pair, const struct hm_crypto *c,
 
 /* Is the certificate between this side and the peer it was told to pair with? */
 static enum hm_status check_parties(const struct hm_pair *pair, const struct hm_crypto *c,
-                                    const struct hm_pairing *pairing,
-                                    const struct hm_entity *peer)
+                                    const struct hm_pairing *pairing, const struct hm_entity *peer)
 {
   const struct hm_pair_setup *setup = &pair->setup;
   const uint8_t *named = pairing->policy.entities[1 - setup->role];
@@ -262,9 +261,8 @@ static enum hm_status check_memory(const struct hm_pair_memory *memory,
 {
   if (memory->is_burnt(memory->store, pairing->name))
     return HM_BURNT;
-  return pairing->iat > memory->last_iat(memory->store, peer, pairing->policy.context)
-             ? HM_OK
-             : HM_REPLAY;
+  return pairing->iat > memory->last_iat(memory->store, peer, pairing->policy.context) ? HM_OK
+                                                                                       : HM_REPLAY;
 }
 
 static enum hm_status check_hash(const struct hm_crypto *c, struct hm_bytes object,
@@ -320,8 +318,8 @@ static enum hm_status seal_half(struct hm_pair *pair, const struct hm_crypto *c)
   struct hm_seal_header header = {.kid = pair->kid};
   struct hm_out out = hm_out(pair->half_message[role], HM_PAIR_HALF);
   half_plain(pair, role, plain);
-  enum hm_status status = hm_seal(c, &pair->secret.seed_key[role], &way, &header,
-                                  hm_bytes(plain, sizeof plain), &out);
+  enum hm_status status =
+      hm_seal(c, &pair->secret.seed_key[role], &way, &header, hm_bytes(plain, sizeof plain), &out);
   hm_wipe(plain, sizeof plain);
   pair->has_half[role] = status == HM_OK;
   return status;
@@ -355,8 +353,8 @@ static enum hm_status check_set(const struct hm_pair *pair, const struct hm_cryp
   HM_TRY(check_parties(pair, c, pairing, set->peer));
   HM_TRY(check_wishes(pair, pairing));
   HM_TRY(check_memory(set->memory, pairing, set->peer->lct));
-  HM_TRY(check_hash(c, set->section, pair->setup.role == 0 ? pairing->section_a
-                                                            : pairing->section_b));
+  HM_TRY(
+      check_hash(c, set->section, pair->setup.role == 0 ? pairing->section_a : pairing->section_b));
   HM_TRY(check_hash(c, set->handshake, pairing->handshake));
   return set->handshake.len > sizeof pair->secret.handshake ? HM_TOO_LARGE : HM_OK;
 }
@@ -372,8 +370,8 @@ static enum hm_status accept_set(struct hm_pair *pair, const struct hm_crypto *c
   HM_TRY(hm_schedule_seed(c, pair->name, pair->secret.seed, pair->secret.seed_key));
   memcpy(pair->secret.handshake, set->handshake.data, set->handshake.len);
   pair->secret.handshake_len = set->handshake.len;
-  HM_TRY(hm_p256_generate(c, set->random, pair->secret.ephemeral,
-                          pair->secret.ephemeral_point[role]));
+  HM_TRY(
+      hm_p256_generate(c, set->random, pair->secret.ephemeral, pair->secret.ephemeral_point[role]));
   return seal_half(pair, c);
 }
 
@@ -432,8 +430,8 @@ static enum hm_status open_handshake(struct hm_pair *pair, const struct hm_crypt
   uint8_t key[32], plain[PLAIN_MAX];
   struct hm_handshake_plain read;
   size_t len = 0;
-  enum hm_status status = hm_schedule_handshake(c, pair->policy_hash, pair->secret.half[0],
-                                                pair->secret.half[1], key);
+  enum hm_status status =
+      hm_schedule_handshake(c, pair->policy_hash, pair->secret.half[0], pair->secret.half[1], key);
   if (status == HM_OK)
     status = hm_decrypt0(c, key, hm_bytes(pair->secret.handshake, pair->secret.handshake_len),
                          hm_bytes(pair->policy_hash, 32), plain, sizeof plain, &len);
@@ -488,8 +486,8 @@ static enum hm_status meet(struct hm_pair *pair, const struct hm_crypto *c,
   HM_TRY(hm_schedule_pairing(c, pair->transcript, pair->secret.half[0], pair->secret.half[1],
                              pair->secret.shared, pair->pairing_secret));
   for (uint8_t role = 0; role < 2; role++)
-    HM_TRY(hm_schedule_confirm(c, pair->pairing_secret, role, pair->transcript,
-                               pair->confirm[role]));
+    HM_TRY(
+        hm_schedule_confirm(c, pair->pairing_secret, role, pair->transcript, pair->confirm[role]));
   return sign_completion(pair, c, own);
 }
 

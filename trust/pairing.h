@@ -107,8 +107,8 @@ struct hm_pair_setup {
   uint8_t authority[64]; /* the pinned key of the authority */
   bool has_peer;         /* the peer's LCT id is known beforehand (A: always) */
   uint8_t peer[32];
-  bool is_pinned; /* ... and from outside the authority */
-  bool is_local;  /* both ends run in this process; the receipt has to say so */
+  bool is_pinned;  /* ... and from outside the authority */
+  bool is_local;   /* both ends run in this process; the receipt has to say so */
   uint8_t node[2]; /* node ids of A and B; HM_NODE_HOST off the bus */
 };
 
@@ -163,7 +163,7 @@ struct hm_pair {
     struct hm_record_key seed_key[2];
     uint8_t ephemeral[32];
     uint8_t ephemeral_point[2][64];
-    uint8_t shared[32]; /* L */
+    uint8_t shared[32];                        /* L */
     uint8_t handshake[HM_PAIR_COMPLETION_MAX]; /* the handshake section, until P5 */
     size_t handshake_len;
   } secret;
@@ -178,18 +178,18 @@ void hm_pair_begin(struct hm_pair *pair, const struct hm_pair_setup *setup);
  * the setup. The wait for P2 is bounded by HM_PAIR_HANDSHAKE_MS. */
 enum hm_status HM_MUST_CHECK hm_pair_ask(struct hm_pair *pair, const struct hm_crypto *c,
                                          const struct hm_signer *own,
-                                         const struct hm_pairing_request *wishes,
-                                         uint64_t now_ms, struct hm_out *request);
+                                         const struct hm_pairing_request *wishes, uint64_t now_ms,
+                                         struct hm_out *request);
 
 /* P2 as it reached this side. */
 struct hm_pair_set {
   struct hm_bytes certificate; /* 65002 */
   struct hm_bytes section;     /* this side's own */
   struct hm_bytes handshake;
-  const struct hm_entity *peer;    /* the peer's verified binding */
-  const uint8_t *agreement;        /* this side's agreement scalar, 32 bytes */
-  const uint8_t *random;           /* 48 fresh bytes for the ephemeral; wiped by the caller */
-  const struct hm_times *times;    /* NULL: not judged */
+  const struct hm_entity *peer; /* the peer's verified binding */
+  const uint8_t *agreement;     /* this side's agreement scalar, 32 bytes */
+  const uint8_t *random;        /* 48 fresh bytes for the ephemeral; wiped by the caller */
+  const struct hm_times *times; /* NULL: not judged */
   const struct hm_pair_memory *memory;
 };
 /* Take P2. Role A: half_out gets P3, role B: nothing. Starts the 30 s. Also refused:
@@ -203,9 +203,8 @@ enum hm_status HM_MUST_CHECK hm_pair_take_set(struct hm_pair *pair, const struct
 /* Take P3 (role B: answer gets P4) or P4 (role A: answer gets P6); P5 follows at once
  * and the own completion is signed. */
 enum hm_status HM_MUST_CHECK hm_pair_take_half(struct hm_pair *pair, const struct hm_crypto *c,
-                                               const struct hm_signer *own,
-                                               struct hm_bytes message, uint64_t now_ms,
-                                               struct hm_out *answer);
+                                               const struct hm_signer *own, struct hm_bytes message,
+                                               uint64_t now_ms, struct hm_out *answer);
 
 /* Take P6 (role B: answer gets P7) or P7 (role A: no answer). From here keys are live. */
 enum hm_status HM_MUST_CHECK hm_pair_take_completion(struct hm_pair *pair,

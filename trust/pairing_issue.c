@@ -43,8 +43,8 @@ static enum hm_status make_handshake(const struct hm_crypto *c, const struct hm_
   if (status == HM_OK)
     status = hm_schedule_handshake(c, policy_hash, random->half[0], random->half[1], key);
   if (status == HM_OK)
-    status = hm_encrypt0(c, key, random->iv[2], hm_bytes(policy_hash, 32),
-                         hm_out_bytes(&encoded), out);
+    status =
+        hm_encrypt0(c, key, random->iv[2], hm_bytes(policy_hash, 32), hm_out_bytes(&encoded), out);
   hm_wipe(key, sizeof key);
   hm_wipe(plain, sizeof plain);
   return status;
@@ -64,11 +64,13 @@ static enum hm_status check_issue(const struct hm_issue *issue,
 }
 
 static enum hm_status make_all(const struct hm_crypto *c, const struct hm_signer *authority,
-                               const struct hm_issue *issue,
-                               const struct hm_issue_random *random, struct hm_issued *out)
+                               const struct hm_issue *issue, const struct hm_issue_random *random,
+                               struct hm_issued *out)
 {
   uint8_t metadata[HM_PAIR_POLICY_MAX], policy_hash[32];
-  struct hm_pairing pairing = {.exp = issue->exp, .nbf = issue->nbf, .iat = issue->iat,
+  struct hm_pairing pairing = {.exp = issue->exp,
+                               .nbf = issue->nbf,
+                               .iat = issue->iat,
                                .has_supersedes = issue->has_supersedes};
   struct hm_out encoded = hm_out(metadata, sizeof metadata);
   HM_TRY(check_issue(issue, random));

@@ -59,8 +59,8 @@ enum hm_status HM_MUST_CHECK hm_pairing_partner(const struct hm_crypto *c,
                                                 const uint8_t agreement_point[64],
                                                 const uint8_t random[48], const uint8_t iv[12],
                                                 const uint8_t pairing_name[32],
-                                                struct hm_bytes binding,
-                                                struct hm_bytes log_proof, struct hm_out *out);
+                                                struct hm_bytes binding, struct hm_bytes log_proof,
+                                                struct hm_out *out);
 
 /* The question before P9: are these the two completions of this
  * certificate? Verifies both under the keys of entities[0] and [1], same transcript

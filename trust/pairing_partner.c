@@ -12,9 +12,15 @@ struct partner {
 };
 
 static const struct hm_field partner_fields[] = {
-    {.name = "binding", .kind = HM_BSTR, .at = offsetof(struct partner, binding), .min = 80,
+    {.name = "binding",
+     .kind = HM_BSTR,
+     .at = offsetof(struct partner, binding),
+     .min = 80,
      .max = HM_CERTIFICATE_MAX},
-    {.name = "log-proof", .kind = HM_RAW, .at = offsetof(struct partner, log_proof), .min = 80,
+    {.name = "log-proof",
+     .kind = HM_RAW,
+     .at = offsetof(struct partner, log_proof),
+     .min = 80,
      .max = 4096},
 };
 static const struct hm_shape shape_partner = {"partner", HM_ARRAY, partner_fields, 2,

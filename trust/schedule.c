@@ -14,8 +14,7 @@ static void split_key(const uint8_t bytes[HM_RECORD_KEY], struct hm_record_key *
 }
 
 enum hm_status hm_schedule_expand(const struct hm_crypto *c, const uint8_t prk[32],
-                                  const char *label, struct hm_bytes ctx, uint8_t *out,
-                                  size_t len)
+                                  const char *label, struct hm_bytes ctx, uint8_t *out, size_t len)
 {
   static const char prefix[] = "hallmark/1 ";
   size_t label_len = 0;

@@ -37,8 +37,7 @@ enum hm_status HM_MUST_CHECK hm_schedule_expand(const struct hm_crypto *c, const
 
 /* The seed keys of both directions: out[0] seals A's record, out[1] B's. */
 enum hm_status HM_MUST_CHECK hm_schedule_seed(const struct hm_crypto *c,
-                                              const uint8_t cert_hash[32],
-                                              const uint8_t seed[32],
+                                              const uint8_t cert_hash[32], const uint8_t seed[32],
                                               struct hm_record_key out[2]);
 
 /* K_shake, which opens the handshake section. It hangs on the policy and not on the
@@ -58,8 +57,7 @@ enum hm_status HM_MUST_CHECK hm_schedule_transcript(const struct hm_crypto *c,
 /* PS, the only secret a complete pairing keeps. */
 enum hm_status HM_MUST_CHECK hm_schedule_pairing(const struct hm_crypto *c,
                                                  const uint8_t transcript[32],
-                                                 const uint8_t half_a[32],
-                                                 const uint8_t half_b[32],
+                                                 const uint8_t half_a[32], const uint8_t half_b[32],
                                                  const uint8_t shared[32], uint8_t secret[32]);
 
 /* The confirmation value of a role. */
@@ -73,11 +71,10 @@ struct hm_record_use {
   uint8_t protection; /* 1 exchange, 2 pairing */
   uint8_t dir;        /* 0: A seals, 1: B seals */
   uint16_t kid;
-  uint8_t epoch; /* 1..255 */
+  uint8_t epoch;       /* 1..255 */
   uint8_t context[32]; /* TH in epoch 1, nI || nR of the L4 that opened a later one */
 };
-enum hm_status HM_MUST_CHECK hm_schedule_record(const struct hm_crypto *c,
-                                                const uint8_t secret[32],
+enum hm_status HM_MUST_CHECK hm_schedule_record(const struct hm_crypto *c, const uint8_t secret[32],
                                                 const struct hm_record_use *use,
                                                 struct hm_record_key *out);
 

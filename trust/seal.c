@@ -8,8 +8,8 @@ enum { VERSION = 1, ALG_GCM_16 = 1, PLANE = 0x18f, COUNTER_END = 1 << 24, AAD = 
 
 uint32_t hm_seal_can_id(const struct hm_seal_way *way)
 {
-  return (uint32_t)PLANE << 20 | (uint32_t)(way->protection & 7) << 17 |
-         (uint32_t)way->type << 8 | way->source;
+  return (uint32_t)PLANE << 20 | (uint32_t)(way->protection & 7) << 17 | (uint32_t)way->type << 8 |
+         way->source;
 }
 
 static void put_header(uint8_t out[HM_SEAL_HEADER], const struct hm_seal_header *header)
@@ -79,8 +79,8 @@ enum hm_status hm_seal_peek(struct hm_bytes record, struct hm_seal_header *heade
 }
 
 enum hm_status hm_seal_open(const struct hm_crypto *c, const struct hm_record_key *key,
-                            const struct hm_seal_way *way, struct hm_bytes record,
-                            uint8_t *plain, size_t cap, size_t *len)
+                            const struct hm_seal_way *way, struct hm_bytes record, uint8_t *plain,
+                            size_t cap, size_t *len)
 {
   struct hm_seal_header header;
   HM_TRY(hm_seal_peek(record, &header));
@@ -89,8 +89,7 @@ enum hm_status hm_seal_open(const struct hm_crypto *c, const struct hm_record_ke
   uint8_t aad[AAD], nonce[HM_IV];
   make_aad(aad, way, record.data);
   make_nonce(nonce, key, record.data);
-  struct hm_bytes sealed =
-      hm_bytes(record.data + HM_SEAL_HEADER, record.len - HM_SEAL_HEADER);
+  struct hm_bytes sealed = hm_bytes(record.data + HM_SEAL_HEADER, record.len - HM_SEAL_HEADER);
   enum hm_status status =
       c->gcm_open(key->key, nonce, hm_bytes(aad, sizeof aad), sealed, HM_SEAL_TAG, plain);
   hm_wipe(nonce, sizeof nonce);

@@ -24,9 +24,9 @@ enum { HM_NODE_HOST = 0x30, HM_NODE_PEER = 0x38 };
 
 /* Where a record travels. */
 struct hm_seal_way {
-  uint8_t type;        /* message type, 0x19 */
-  uint8_t protection;  /* 1 exchange, 2 pairing */
-  uint8_t source;      /* node ids */
+  uint8_t type;       /* message type, 0x19 */
+  uint8_t protection; /* 1 exchange, 2 pairing */
+  uint8_t source;     /* node ids */
   uint8_t destination;
 };
 

@@ -18,7 +18,7 @@ static struct hm_software_key key;
 static struct hm_signer signer;
 
 static const struct hm_field note_fields[] = {
-  {.label = 6, .name = "iat", .kind = HM_UINT, .at = 0, .max = 0xffffffff},
+    {.label = 6, .name = "iat", .kind = HM_UINT, .at = 0, .max = 0xffffffff},
 };
 static const struct hm_shape note_shape = {"note", HM_MAP, note_fields, 1, sizeof(uint64_t)};
 
@@ -75,8 +75,8 @@ static void every_typ_signs_and_opens(void **state)
       continue;
     }
     assert_int_equal(hm_signed_make(engine, &signer, row->typ, &note_shape, &iat, &out), HM_OK);
-    assert_int_equal(hm_signed_open(engine, hm_out_bytes(&out), row->typ, &note_shape,
-                                    signer.point, &read, &parsed, name),
+    assert_int_equal(hm_signed_open(engine, hm_out_bytes(&out), row->typ, &note_shape, signer.point,
+                                    &read, &parsed, name),
                      HM_OK);
     assert_int_equal(read, iat);
     assert_int_equal(parsed.has_kid, row->has_kid);
@@ -86,9 +86,9 @@ static void every_typ_signs_and_opens(void **state)
     /* The name is the hash of the structure that hm_sig_structure writes. */
     uint8_t structure[512];
     struct hm_out to_sign = hm_out(structure, sizeof structure);
-    assert_int_equal(hm_sig_structure(parsed.protected_header, hm_bytes(NULL, 0), parsed.payload,
-                                      &to_sign),
-                     HM_OK);
+    assert_int_equal(
+        hm_sig_structure(parsed.protected_header, hm_bytes(NULL, 0), parsed.payload, &to_sign),
+        HM_OK);
     struct hm_bytes whole = hm_out_bytes(&to_sign);
     assert_int_equal(engine->sha256(&whole, 1, again), HM_OK);
     assert_memory_equal(name, again, 32);
@@ -99,9 +99,9 @@ static void every_typ_signs_and_opens(void **state)
     assert_memory_equal(name, again, 32);
 
     uint16_t other = hm_typ_table[(i + 1) % hm_typ_count].typ;
-    assert_int_equal(hm_signed_open(engine, hm_out_bytes(&out), other, &note_shape, NULL, &read,
-                                    NULL, NULL),
-                     HM_WRONG_TYPE);
+    assert_int_equal(
+        hm_signed_open(engine, hm_out_bytes(&out), other, &note_shape, NULL, &read, NULL, NULL),
+        HM_WRONG_TYPE);
   }
 }
 
@@ -111,8 +111,7 @@ static void any_flipped_bit_or_missing_byte_is_refused(void **state)
   uint8_t buffer[512];
   struct hm_out out = hm_out(buffer, sizeof buffer);
   uint64_t iat = 1700000000, read;
-  assert_int_equal(hm_signed_make(engine, &signer, HM_TYP_RECEIPT, &note_shape, &iat, &out),
-                   HM_OK);
+  assert_int_equal(hm_signed_make(engine, &signer, HM_TYP_RECEIPT, &note_shape, &iat, &out), HM_OK);
   for (size_t bit = 0; bit < 8 * out.len; bit++) {
     buffer[bit / 8] ^= (uint8_t)(1 << bit % 8);
     assert_int_not_equal(hm_signed_open(engine, hm_out_bytes(&out), HM_TYP_RECEIPT, &note_shape,
@@ -121,8 +120,8 @@ static void any_flipped_bit_or_missing_byte_is_refused(void **state)
     buffer[bit / 8] ^= (uint8_t)(1 << bit % 8);
   }
   for (size_t len = 0; len < out.len; len++)
-    assert_int_not_equal(hm_signed_open(engine, hm_bytes(buffer, len), HM_TYP_RECEIPT,
-                                        &note_shape, signer.point, &read, NULL, NULL),
+    assert_int_not_equal(hm_signed_open(engine, hm_bytes(buffer, len), HM_TYP_RECEIPT, &note_shape,
+                                        signer.point, &read, NULL, NULL),
                          HM_OK);
   buffer[out.len] = 0;
   assert_int_equal(hm_signed_open(engine, hm_bytes(buffer, out.len + 1), HM_TYP_RECEIPT,
@@ -156,34 +155,34 @@ static void headers_outside_the_profile_are_refused(void **state)
     const char *what, *header, *unprotected, *payload;
     enum hm_status status;
   } cases[] = {
-    {"good, without kid", "a20126 1019fdf6", "a0", "a10601", HM_OK},
-    {"empty protected header", "", "a0", "a10601", HM_TRUNCATED},
-    {"no alg", "a1 1019fdf6", "a0", "a10601", HM_UNSUPPORTED},
-    {"alg ES384", "a2013822 1019fdf6", "a0", "a10601", HM_UNSUPPORTED},
-    {"alg as text", "a20165 4553323536 1019fdf6", "a0", "a10601", HM_UNSUPPORTED},
-    {"no typ", "a10126", "a0", "a10601", HM_WRONG_TYPE},
-    {"typ outside the profile", "a20126 1019fe70", "a0", "a10601", HM_UNSUPPORTED},
-    {"typ as text", "a20126 106161", "a0", "a10601", HM_WRONG_TYPE},
-    {"kid missing", "a20126 1019fdfc", "a0", "a10601", HM_MALFORMED},
-    {"kid where none belongs",
-     "a3012604582001010101010101010101010101010101010101010101010101010101010101011019fdf6",
-     "a0", "a10601", HM_MALFORMED},
-    {"short kid", "a30126 044101 1019fdfc", "a0", "a10601", HM_MALFORMED},
-    {"labels out of order", "a21019fdf60126", "a0", "a10601", HM_NOT_DETERMINISTIC},
-    {"a label more", "a30126 1019fdf6 19018c01", "a0", "a10601", HM_MALFORMED},
-    {"a count of three, two there", "a30126 1019fdf6", "a0", "a10601", HM_TRUNCATED},
-    {"crit", "a301260281011019fdf6", "a0", "a10601", HM_WRONG_TYPE},
-    {"claims in another type", "a301260fa01019fdf6", "a0", "a10601", HM_MALFORMED},
-    {"unprotected kid", "a20126 1019fdf6", "a1044101", "a10601", HM_MALFORMED},
-    {"proof in another type", "a20126 1019fdf6", "a119018ca0", "a10601", HM_MALFORMED},
-    {"long head in the header", "a2180126 1019fdf6", "a0", "a10601", HM_NOT_DETERMINISTIC},
-    {"empty payload", "a20126 1019fdf6", "a0", "", HM_MALFORMED},
+      {"good, without kid", "a20126 1019fdf6", "a0", "a10601", HM_OK},
+      {"empty protected header", "", "a0", "a10601", HM_TRUNCATED},
+      {"no alg", "a1 1019fdf6", "a0", "a10601", HM_UNSUPPORTED},
+      {"alg ES384", "a2013822 1019fdf6", "a0", "a10601", HM_UNSUPPORTED},
+      {"alg as text", "a20165 4553323536 1019fdf6", "a0", "a10601", HM_UNSUPPORTED},
+      {"no typ", "a10126", "a0", "a10601", HM_WRONG_TYPE},
+      {"typ outside the profile", "a20126 1019fe70", "a0", "a10601", HM_UNSUPPORTED},
+      {"typ as text", "a20126 106161", "a0", "a10601", HM_WRONG_TYPE},
+      {"kid missing", "a20126 1019fdfc", "a0", "a10601", HM_MALFORMED},
+      {"kid where none belongs",
+       "a3012604582001010101010101010101010101010101010101010101010101010101010101011019fdf6", "a0",
+       "a10601", HM_MALFORMED},
+      {"short kid", "a30126 044101 1019fdfc", "a0", "a10601", HM_MALFORMED},
+      {"labels out of order", "a21019fdf60126", "a0", "a10601", HM_NOT_DETERMINISTIC},
+      {"a label more", "a30126 1019fdf6 19018c01", "a0", "a10601", HM_MALFORMED},
+      {"a count of three, two there", "a30126 1019fdf6", "a0", "a10601", HM_TRUNCATED},
+      {"crit", "a301260281011019fdf6", "a0", "a10601", HM_WRONG_TYPE},
+      {"claims in another type", "a301260fa01019fdf6", "a0", "a10601", HM_MALFORMED},
+      {"unprotected kid", "a20126 1019fdf6", "a1044101", "a10601", HM_MALFORMED},
+      {"proof in another type", "a20126 1019fdf6", "a119018ca0", "a10601", HM_MALFORMED},
+      {"long head in the header", "a2180126 1019fdf6", "a0", "a10601", HM_NOT_DETERMINISTIC},
+      {"empty payload", "a20126 1019fdf6", "a0", "", HM_MALFORMED},
   };
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     uint8_t buffer[1024];
     struct hm_sign1 parsed;
-    struct hm_bytes object = build(buffer, sizeof buffer, cases[i].header, cases[i].unprotected,
-                                   cases[i].payload, 0);
+    struct hm_bytes object =
+        build(buffer, sizeof buffer, cases[i].header, cases[i].unprotected, cases[i].payload, 0);
     enum hm_status got = hm_sign1_parse(object, true, &parsed);
     if (got != cases[i].status)
       fail_msg("%s: %s, not %s", cases[i].what, hm_status_row(got)->name,
@@ -201,8 +200,8 @@ static void a_detached_payload_is_for_batches_only(void **state)
 
   struct hm_out out = hm_out(buffer, sizeof buffer);
   const uint8_t claims[] = {0xa1, 0x06, 0x01}, list[] = {0x81, 0x01};
-  assert_int_equal(
-    hm_sign1_make_batch(engine, &signer, hm_bytes(list, 2), root, &out), HM_WRONG_TYPE);
+  assert_int_equal(hm_sign1_make_batch(engine, &signer, hm_bytes(list, 2), root, &out),
+                   HM_WRONG_TYPE);
   assert_int_equal(hm_sign1_make_batch(engine, &signer, hm_bytes(claims, 3), root, &out), HM_OK);
   assert_int_equal(hm_sign1_parse(hm_out_bytes(&out), false, &parsed), HM_OK);
   assert_int_equal(parsed.typ, HM_TYP_BATCH);
@@ -211,8 +210,7 @@ static void a_detached_payload_is_for_batches_only(void **state)
   assert_int_equal(hm_sign1_verify(engine, &parsed, hm_bytes(root, 32), signer.point), HM_OK);
   assert_int_equal(hm_sign1_verify(engine, &parsed, hm_bytes(wrong, 32), signer.point),
                    HM_BAD_SIGNATURE);
-  assert_int_equal(hm_sign1_verify(engine, &parsed, hm_bytes(NULL, 0), signer.point),
-                   HM_MALFORMED);
+  assert_int_equal(hm_sign1_verify(engine, &parsed, hm_bytes(NULL, 0), signer.point), HM_MALFORMED);
 
   struct hm_out proven = hm_out(with_proof, sizeof with_proof);
   const uint8_t proofs[] = {0xa1, 0x19, 0x01, 0x8c, 0xa1, 0x20, 0x81, 0x41, 0x00};
@@ -234,7 +232,7 @@ static void objects_end_at_their_limits(void **state)
   for (size_t len = 1900; len < 4200; len++) {
     struct hm_out out = hm_out(buffer, sizeof buffer);
     enum hm_status made =
-      hm_sign1_make(engine, &signer, HM_TYP_PAIRING, hm_bytes(payload, len), &out);
+        hm_sign1_make(engine, &signer, HM_TYP_PAIRING, hm_bytes(payload, len), &out);
     if (made == HM_OK) {
       assert_true(out.len <= HM_CERTIFICATE_MAX);
       continue;
@@ -262,11 +260,11 @@ static void what_is_encrypted_to_a_key_opens_with_it_alone(void **state)
   assert_int_equal(engine->p256_public(mine, point), HM_OK);
   struct hm_out measure = hm_out(NULL, 0);
   assert_int_equal(
-    hm_encrypt_to(engine, point, ephemeral, iv, aad, hm_bytes(text, sizeof text), &measure),
-    HM_SHORT_BUFFER);
+      hm_encrypt_to(engine, point, ephemeral, iv, aad, hm_bytes(text, sizeof text), &measure),
+      HM_SHORT_BUFFER);
   struct hm_out out = hm_out(buffer, sizeof buffer);
   assert_int_equal(
-    hm_encrypt_to(engine, point, ephemeral, iv, aad, hm_bytes(text, sizeof text), &out), HM_OK);
+      hm_encrypt_to(engine, point, ephemeral, iv, aad, hm_bytes(text, sizeof text), &out), HM_OK);
   assert_int_equal(out.len, measure.len);
   struct hm_bytes object = hm_out_bytes(&out);
   assert_int_equal(hm_decrypt(engine, mine, object, aad, plain, sizeof plain, &len), HM_OK);
@@ -275,8 +273,8 @@ static void what_is_encrypted_to_a_key_opens_with_it_alone(void **state)
   assert_int_equal(hm_decrypt(engine, mine, object, aad, plain, 108, &len), HM_SHORT_BUFFER);
   assert_int_equal(hm_decrypt(engine, other, object, aad, plain, sizeof plain, &len), HM_BAD_TAG);
   assert_int_equal(
-    hm_decrypt(engine, mine, object, hm_bytes("polity", 6), plain, sizeof plain, &len),
-    HM_BAD_TAG);
+      hm_decrypt(engine, mine, object, hm_bytes("polity", 6), plain, sizeof plain, &len),
+      HM_BAD_TAG);
   for (size_t bit = 0; bit < 8 * out.len; bit++) {
     buffer[bit / 8] ^= (uint8_t)(1 << bit % 8);
     assert_int_not_equal(hm_decrypt(engine, mine, object, aad, plain, sizeof plain, &len), HM_OK);
@@ -284,7 +282,7 @@ static void what_is_encrypted_to_a_key_opens_with_it_alone(void **state)
   }
   for (size_t cut = 0; cut < out.len; cut++)
     assert_int_not_equal(
-      hm_decrypt(engine, mine, hm_bytes(buffer, cut), aad, plain, sizeof plain, &len), HM_OK);
+        hm_decrypt(engine, mine, hm_bytes(buffer, cut), aad, plain, sizeof plain, &len), HM_OK);
 }
 
 static void what_is_encrypted_under_a_shared_key_opens_with_it_alone(void **state)
@@ -299,8 +297,7 @@ static void what_is_encrypted_under_a_shared_key_opens_with_it_alone(void **stat
   assert_int_equal(hm_decrypt0(engine, shared, object, aad, plain, sizeof plain, &len), HM_OK);
   assert_int_equal(len, 5);
   assert_memory_equal(plain, "hello", 5);
-  assert_int_equal(hm_decrypt0(engine, other, object, aad, plain, sizeof plain, &len),
-                   HM_BAD_TAG);
+  assert_int_equal(hm_decrypt0(engine, other, object, aad, plain, sizeof plain, &len), HM_BAD_TAG);
   for (size_t bit = 0; bit < 8 * out.len; bit++) {
     buffer[bit / 8] ^= (uint8_t)(1 << bit % 8);
     assert_int_not_equal(hm_decrypt0(engine, shared, object, aad, plain, sizeof plain, &len),
@@ -308,22 +305,22 @@ static void what_is_encrypted_under_a_shared_key_opens_with_it_alone(void **stat
     buffer[bit / 8] ^= (uint8_t)(1 << bit % 8);
   }
   buffer[out.len] = 0;
-  assert_int_equal(hm_decrypt0(engine, shared, hm_bytes(buffer, out.len + 1), aad, plain,
-                               sizeof plain, &len),
-                   HM_MALFORMED);
+  assert_int_equal(
+      hm_decrypt0(engine, shared, hm_bytes(buffer, out.len + 1), aad, plain, sizeof plain, &len),
+      HM_MALFORMED);
 }
 
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(every_typ_signs_and_opens),
-    cmocka_unit_test(any_flipped_bit_or_missing_byte_is_refused),
-    cmocka_unit_test(the_twin_of_a_signature_is_refused),
-    cmocka_unit_test(headers_outside_the_profile_are_refused),
-    cmocka_unit_test(a_detached_payload_is_for_batches_only),
-    cmocka_unit_test(objects_end_at_their_limits),
-    cmocka_unit_test(what_is_encrypted_to_a_key_opens_with_it_alone),
-    cmocka_unit_test(what_is_encrypted_under_a_shared_key_opens_with_it_alone),
+      cmocka_unit_test(every_typ_signs_and_opens),
+      cmocka_unit_test(any_flipped_bit_or_missing_byte_is_refused),
+      cmocka_unit_test(the_twin_of_a_signature_is_refused),
+      cmocka_unit_test(headers_outside_the_profile_are_refused),
+      cmocka_unit_test(a_detached_payload_is_for_batches_only),
+      cmocka_unit_test(objects_end_at_their_limits),
+      cmocka_unit_test(what_is_encrypted_to_a_key_opens_with_it_alone),
+      cmocka_unit_test(what_is_encrypted_under_a_shared_key_opens_with_it_alone),
   };
   return cmocka_run_group_tests(tests, make_signer, NULL);
 }

@@ -28,8 +28,7 @@ static void check_secret(uint8_t secret[32])
   memset(half_a, 0x11, 32);
   memset(half_b, 0x22, 32);
   memset(shared, 0x33, 32);
-  assert_int_equal(hm_schedule_pairing(engine, transcript, half_a, half_b, shared, secret),
-                   HM_OK);
+  assert_int_equal(hm_schedule_pairing(engine, transcript, half_a, half_b, shared, secret), HM_OK);
 }
 
 static void pairing_secret_is_the_check_value(void **state)
@@ -72,11 +71,13 @@ static void other_lines_are_as_computed_elsewhere(void **state)
 
   assert_int_equal(hm_schedule_seed(engine, cert_hash, seed, keys), HM_OK);
   hex_read("47ecbedbe6501cd2040e73cf3100cf50bff6447e623530a5dbdc57184f39468c"
-           "248286dbfa324f7485a0bc93", expected, 44);
+           "248286dbfa324f7485a0bc93",
+           expected, 44);
   assert_memory_equal(keys[0].key, expected, 32);
   assert_memory_equal(keys[0].iv, expected + 32, 12);
   hex_read("88b0f283123bf41001d67dcc984c5db639c49bc80003f1e3768420df58b1e96c"
-           "031989dfe4b1fd314ed86254", expected, 44);
+           "031989dfe4b1fd314ed86254",
+           expected, 44);
   assert_memory_equal(keys[1].key, expected, 32);
   assert_memory_equal(keys[1].iv, expected + 32, 12);
 
@@ -124,18 +125,18 @@ static void a_label_over_its_limit_is_a_bug(void **state)
 {
   (void)state;
   uint8_t prk[32] = {0}, out[32];
-  assert_int_equal(
-    hm_schedule_expand(engine, prk, "seventeen letters", hm_bytes(NULL, 0), out, 32), HM_STATE);
+  assert_int_equal(hm_schedule_expand(engine, prk, "seventeen letters", hm_bytes(NULL, 0), out, 32),
+                   HM_STATE);
 }
 
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(pairing_secret_is_the_check_value),
-    cmocka_unit_test(record_key_is_the_check_value),
-    cmocka_unit_test(other_lines_are_as_computed_elsewhere),
-    cmocka_unit_test(every_part_of_a_use_changes_the_key),
-    cmocka_unit_test(a_label_over_its_limit_is_a_bug),
+      cmocka_unit_test(pairing_secret_is_the_check_value),
+      cmocka_unit_test(record_key_is_the_check_value),
+      cmocka_unit_test(other_lines_are_as_computed_elsewhere),
+      cmocka_unit_test(every_part_of_a_use_changes_the_key),
+      cmocka_unit_test(a_label_over_its_limit_is_a_bug),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,7 +15,7 @@
 static const struct hm_crypto *const engine = &hm_crypto_openssl;
 
 static const struct hm_seal_way way = {
-  .type = HM_MESSAGE_KEY_HALF, .protection = 1, .source = 0x30, .destination = 0x21};
+    .type = HM_MESSAGE_KEY_HALF, .protection = 1, .source = 0x30, .destination = 0x21};
 
 static void make_key(struct hm_record_key *key)
 {
@@ -42,7 +42,8 @@ static void the_bytes_are_as_computed_elsewhere(void **state)
   make_key(&key);
   struct hm_out out = hm_out(record, sizeof record);
   assert_int_equal(hm_seal(engine, &key, &way, &header, hm_bytes("half", 4), &out), HM_OK);
-  size_t len = hex_read("11567801000203b2ee11c57bc472c240406f9e2f419e574a159fdb", expected, sizeof expected);
+  size_t len =
+      hex_read("11567801000203b2ee11c57bc472c240406f9e2f419e574a159fdb", expected, sizeof expected);
   assert_int_equal(out.len, len);
   assert_memory_equal(record, expected, len);
 }
@@ -73,7 +74,7 @@ static void any_change_or_other_way_is_refused(void **state)
   }
   for (size_t cut = 0; cut < out.len; cut++)
     assert_int_not_equal(
-      hm_seal_open(engine, &key, &way, hm_bytes(record, cut), plain, sizeof plain, &len), HM_OK);
+        hm_seal_open(engine, &key, &way, hm_bytes(record, cut), plain, sizeof plain, &len), HM_OK);
 
   for (int i = 0; i < 4; i++) {
     struct hm_seal_way wrong = way;
@@ -119,11 +120,11 @@ static void a_short_buffer_is_told_with_the_size(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(the_identifier_is_that_of_the_bus),
-    cmocka_unit_test(the_bytes_are_as_computed_elsewhere),
-    cmocka_unit_test(any_change_or_other_way_is_refused),
-    cmocka_unit_test(the_counter_ends_at_24_bits),
-    cmocka_unit_test(a_short_buffer_is_told_with_the_size),
+      cmocka_unit_test(the_identifier_is_that_of_the_bus),
+      cmocka_unit_test(the_bytes_are_as_computed_elsewhere),
+      cmocka_unit_test(any_change_or_other_way_is_refused),
+      cmocka_unit_test(the_counter_ends_at_24_bits),
+      cmocka_unit_test(a_short_buffer_is_told_with_the_size),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -31,8 +31,7 @@ static struct hm_bytes view(const struct value *v)
 
 static void read_hex(JsonObject *object, const char *member, struct value *out)
 {
-  out->len =
-    hex_read(json_object_get_string_member(object, member), out->bytes, sizeof out->bytes);
+  out->len = hex_read(json_object_get_string_member(object, member), out->bytes, sizeof out->bytes);
 }
 
 static JsonObject *child(JsonObject *object, const char *member)
@@ -162,8 +161,8 @@ static void gcm_example(const char *name, uint64_t tag, const char *context)
   assert_int_equal(hm_enc_structure(context, header, hm_bytes(NULL, 0), &out), HM_OK);
   assert_true(hm_bytes_equal(hm_out_bytes(&out), view(&aad)));
   assert_int_equal(key.len, HM_KEY);
-  assert_int_equal(
-    engine->gcm_open(key.bytes, iv, hm_out_bytes(&out), ciphertext, 16, opened), HM_OK);
+  assert_int_equal(engine->gcm_open(key.bytes, iv, hm_out_bytes(&out), ciphertext, 16, opened),
+                   HM_OK);
   const char *plain = json_object_get_string_member(child(root, "input"), "plaintext");
   assert_int_equal(ciphertext.len, strlen(plain) + 16);
   assert_memory_equal(opened, plain, strlen(plain));
@@ -172,9 +171,9 @@ static void gcm_example(const char *name, uint64_t tag, const char *context)
     return;
   /* Encrypt0 is ours to the byte. */
   struct hm_out whole = hm_out(sealed, sizeof sealed);
-  assert_int_equal(hm_encrypt0(engine, key.bytes, iv, hm_bytes(NULL, 0),
-                               hm_bytes(plain, strlen(plain)), &whole),
-                   HM_OK);
+  assert_int_equal(
+      hm_encrypt0(engine, key.bytes, iv, hm_bytes(NULL, 0), hm_bytes(plain, strlen(plain)), &whole),
+      HM_OK);
   assert_true(hm_bytes_equal(hm_out_bytes(&whole), view(&object)));
 }
 
@@ -198,10 +197,10 @@ static enum hm_status profile_answer(struct hm_bytes object, bool is_encrypted)
   if (!is_encrypted)
     return hm_sign1_parse(object, false, &sign1);
   enum hm_status as_encrypt0 =
-    hm_decrypt0(engine, key, object, hm_bytes(NULL, 0), plain, sizeof plain, &len);
+      hm_decrypt0(engine, key, object, hm_bytes(NULL, 0), plain, sizeof plain, &len);
   return as_encrypt0 != HM_WRONG_TYPE
-           ? as_encrypt0
-           : hm_decrypt(engine, key, object, hm_bytes(NULL, 0), plain, sizeof plain, &len);
+             ? as_encrypt0
+             : hm_decrypt(engine, key, object, hm_bytes(NULL, 0), plain, sizeof plain, &len);
 }
 
 static void the_profile_refuses_every_file_with_its_reason(void **state)
@@ -211,20 +210,20 @@ static void the_profile_refuses_every_file_with_its_reason(void **state)
     const char *name, *reason;
     enum hm_status status;
   } files[] = {
-    {"aes-gcm-03.json", "one recipient, but not by ECDH-ES + HKDF-256", HM_UNSUPPORTED},
-    {"aes-gcm-enc-01.json", "A128GCM", HM_UNSUPPORTED},
-    {"aes-gcm-enc-03.json", "the right form, another key", HM_BAD_TAG},
-    {"ecdsa-sig-01.json", "no typ in the protected header", HM_WRONG_TYPE},
-    {"p256-hkdf-256-01.json", "A128GCM", HM_UNSUPPORTED},
-    {"sign-fail-01.json", "tag 998", HM_UNSUPPORTED},
-    {"sign-fail-02.json", "no typ in the protected header", HM_WRONG_TYPE},
-    {"sign-fail-03.json", "alg -999", HM_UNSUPPORTED},
-    {"sign-fail-04.json", "alg is a text", HM_UNSUPPORTED},
-    {"sign-fail-06.json", "no typ in the protected header", HM_WRONG_TYPE},
-    {"sign-fail-07.json", "no typ in the protected header", HM_WRONG_TYPE},
-    {"sign-pass-01.json", "no alg in the protected header", HM_UNSUPPORTED},
-    {"sign-pass-02.json", "no typ in the protected header", HM_WRONG_TYPE},
-    {"sign-pass-03.json", "no tag 18", HM_WRONG_TYPE},
+      {"aes-gcm-03.json", "one recipient, but not by ECDH-ES + HKDF-256", HM_UNSUPPORTED},
+      {"aes-gcm-enc-01.json", "A128GCM", HM_UNSUPPORTED},
+      {"aes-gcm-enc-03.json", "the right form, another key", HM_BAD_TAG},
+      {"ecdsa-sig-01.json", "no typ in the protected header", HM_WRONG_TYPE},
+      {"p256-hkdf-256-01.json", "A128GCM", HM_UNSUPPORTED},
+      {"sign-fail-01.json", "tag 998", HM_UNSUPPORTED},
+      {"sign-fail-02.json", "no typ in the protected header", HM_WRONG_TYPE},
+      {"sign-fail-03.json", "alg -999", HM_UNSUPPORTED},
+      {"sign-fail-04.json", "alg is a text", HM_UNSUPPORTED},
+      {"sign-fail-06.json", "no typ in the protected header", HM_WRONG_TYPE},
+      {"sign-fail-07.json", "no typ in the protected header", HM_WRONG_TYPE},
+      {"sign-pass-01.json", "no alg in the protected header", HM_UNSUPPORTED},
+      {"sign-pass-02.json", "no typ in the protected header", HM_WRONG_TYPE},
+      {"sign-pass-03.json", "no tag 18", HM_WRONG_TYPE},
   };
   const size_t count = sizeof files / sizeof files[0];
   size_t seen = 0;
@@ -253,9 +252,9 @@ static void the_profile_refuses_every_file_with_its_reason(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(to_be_signed_is_theirs),
-    cmocka_unit_test(a256gcm_is_theirs),
-    cmocka_unit_test(the_profile_refuses_every_file_with_its_reason),
+      cmocka_unit_test(to_be_signed_is_theirs),
+      cmocka_unit_test(a256gcm_is_theirs),
+      cmocka_unit_test(the_profile_refuses_every_file_with_its_reason),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -33,8 +33,7 @@ static struct hm_bytes view(const struct value *v)
 
 static void read_hex(JsonObject *test, const char *member, struct value *out)
 {
-  out->len = hex_read(json_object_get_string_member(test, member), out->bytes,
-                      sizeof out->bytes);
+  out->len = hex_read(json_object_get_string_member(test, member), out->bytes, sizeof out->bytes);
 }
 
 static bool is_valid(JsonObject *test)
@@ -157,8 +156,8 @@ static enum hm_status decrypt0_of(unsigned key_bits, const struct value *key,
   hm_cbor_put_bstr(&out, view(iv));
   hm_cbor_put_bstr(&out, sealed);
   assert_int_equal(hm_out_status(&out), HM_OK);
-  return hm_decrypt0(engine, key->bytes, hm_out_bytes(&out), hm_bytes(NULL, 0), plain,
-                     sizeof plain, &len);
+  return hm_decrypt0(engine, key->bytes, hm_out_bytes(&out), hm_bytes(NULL, 0), plain, sizeof plain,
+                     &len);
 }
 
 static void gcm_vector(JsonObject *group, JsonObject *test, void *counts)
@@ -186,13 +185,13 @@ static void gcm_vector(JsonObject *group, JsonObject *test, void *counts)
     return;
   }
   enum hm_status found =
-    engine->gcm_open(key.bytes, iv.bytes, view(&aad), view(&sealed), 16, opened);
+      engine->gcm_open(key.bytes, iv.bytes, view(&aad), view(&sealed), 16, opened);
   if (found != (is_valid(test) ? HM_OK : HM_BAD_TAG))
     disagree(test);
   if (is_valid(test)) {
     assert_memory_equal(opened, message.bytes, message.len);
-    assert_int_equal(
-      engine->gcm_seal(key.bytes, iv.bytes, view(&aad), view(&message), 16, made), HM_OK);
+    assert_int_equal(engine->gcm_seal(key.bytes, iv.bytes, view(&aad), view(&message), 16, made),
+                     HM_OK);
     assert_memory_equal(made, sealed.bytes, sealed.len);
   }
   count->agreed++;
@@ -203,8 +202,8 @@ static void aes_256_gcm(void **state)
   (void)state;
   struct gcm_counts count = {0, 0};
   for_each("wycheproof/aes_gcm_test.json", gcm_vector, &count);
-  printf("AES-256-GCM, 96-bit iv, 128-bit tag: %d agree, %d of other sizes refused\n",
-         count.agreed, count.sizes);
+  printf("AES-256-GCM, 96-bit iv, 128-bit tag: %d agree, %d of other sizes refused\n", count.agreed,
+         count.sizes);
   assert_true(count.agreed > 0 && count.sizes > 0);
 }
 
@@ -348,8 +347,8 @@ static void ecdh(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(es256), cmocka_unit_test(aes_256_gcm), cmocka_unit_test(hkdf),
-    cmocka_unit_test(hmac),  cmocka_unit_test(ecdh),
+      cmocka_unit_test(es256), cmocka_unit_test(aes_256_gcm), cmocka_unit_test(hkdf),
+      cmocka_unit_test(hmac),  cmocka_unit_test(ecdh),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
