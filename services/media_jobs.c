@@ -176,16 +176,17 @@ static void print(const struct description *d)
 {
   int8_t vector[HM_VECTOR_DIMENSION];
   g_autofree char *hash = g_malloc(2 * HM_HASH + 1);
-  g_autofree char *coded = g_malloc(2 * HM_VECTOR_DIMENSION + 1);
   g_autofree char *picture = g_malloc(2 * HM_PICTURE_BYTES + 1);
 
   hm_region_encode(d->picture, vector);
   hm_text_hex(hm_region_encoder_hash, HM_HASH, hash);
-  hm_text_hex((const uint8_t *)vector, HM_VECTOR_DIMENSION, coded);
   hm_text_hex(d->picture, HM_PICTURE_BYTES, picture);
   printf("{\"encoder\":\"%s\",\"encoder_hash\":\"%s\",\"pixels\":%d,\"width\":%u,\"height\":%u,"
-         "\"vector\":\"%s\",\"picture\":\"%s\"}\n",
-         HM_REGION_ENCODER_NAME, hash, (int)d->pixels, d->width, d->height, coded, picture);
+         "\"vector\":[",
+         HM_REGION_ENCODER_NAME, hash, (int)d->pixels, d->width, d->height);
+  for (int i = 0; i < HM_VECTOR_DIMENSION; i++)
+    printf("%s%d", i > 0 ? "," : "", vector[i]);
+  printf("],\"picture\":\"%s\"}\n", picture);
 }
 
 enum hm_status media_job_describe(const char *path, struct hm_error *err)

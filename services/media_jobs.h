@@ -13,7 +13,7 @@ enum { HM_JOB_SECONDS = 20 };
 /* Decode the first frame of a picture or video, make the evidence picture of the
  * whole and its vector, print one line of JSON on standard output:
  *   {"encoder":"hm-region/1","encoder_hash":HEX,"pixels":1|2,"width":W,"height":H,
- *    "vector":HEX of 256 int8,"picture":HEX of 3,072 bytes}
+ *    "vector":[256 integers],"picture":HEX of 3,072 bytes}
  * HM_NOT_FOUND: no such file; HM_MALFORMED: nothing in it can be decoded to a picture;
  * HM_TOO_LARGE: over 8,192 pixels a side; HM_TIMEOUT: not within HM_JOB_SECONDS. */
 enum hm_status HM_MUST_CHECK media_job_describe(const char *path, struct hm_error *err);
