@@ -231,7 +231,7 @@ static uint64_t receipt_kind(const struct hm_sign1 *s)
   return receipt.kind;
 }
 
-static enum hm_status attached_rules(const ENTRY *entry)
+enum hm_status hm_control_entry_check(const ENTRY *entry)
 {
   struct hm_sign1 s;
   uint32_t wanted = 0;
@@ -246,12 +246,12 @@ static enum hm_status attached_rules(const ENTRY *entry)
 enum hm_status hm_control_entry_decode(struct hm_bytes item, ENTRY *entry)
 {
   HM_TRY(hm_decode(&hm_shape_control_entry, item, entry, NULL));
-  return attached_rules(entry);
+  return hm_control_entry_check(entry);
 }
 
 enum hm_status hm_control_entry_encode(const ENTRY *entry, struct hm_out *out)
 {
-  HM_TRY(attached_rules(entry));
+  HM_TRY(hm_control_entry_check(entry));
   return hm_encode(&hm_shape_control_entry, entry, out, NULL);
 }
 

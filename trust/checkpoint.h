@@ -102,6 +102,8 @@ extern const struct hm_shape hm_shape_control_entry;
  * level 6 completion: 2; else 0). Signatures are not looked at. */
 enum hm_status HM_MUST_CHECK hm_control_entry_decode(struct hm_bytes item,
                                                      struct hm_control_entry *entry);
+/* The rule of attachments alone. */
+enum hm_status HM_MUST_CHECK hm_control_entry_check(const struct hm_control_entry *entry);
 enum hm_status HM_MUST_CHECK hm_control_entry_encode(const struct hm_control_entry *entry,
                                                      struct hm_out *out);
 /* The word people see for an entry: "binding", "pairing", "head", "start", ... from typ

@@ -209,7 +209,8 @@ enum hm_status HM_MUST_CHECK hm_proof_scratch(struct hm_bytes file, size_t *byte
 
 /* HM_OK: the verdict holds (proven or not). A status of exit 6: the file is malformed;
  * HM_UNSUPPORTED also for audit and incident files. HM_SHORT_BUFFER: scratch is smaller
- * than hm_proof_scratch says. fault may be NULL. */
+ * than hm_proof_scratch says. HM_DENIED, HM_BAD_SIGNATURE: a revocation given beside the
+ * file is not one of an authority given. fault may be NULL. */
 enum hm_status HM_MUST_CHECK hm_proof_verify(const struct hm_crypto *c,
                                              const struct hm_proof_input *input,
                                              struct hm_verdict *verdict,

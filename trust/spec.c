@@ -2,7 +2,7 @@
  *
  * The specification, printed from the tables that decode it.
  */
-#include "trust/observation.h"
+#include "trust/proof.h"
 
 #define OBJECT(variable, number, word, of) \
   static const struct hm_object variable = {(number), (word), (of)}
@@ -37,12 +37,22 @@ OBJECT(facts, 0, "batch facts", &hm_shape_batch_facts);
 OBJECT(sensor, 0, "sensor facts", &hm_shape_sensor_facts);
 OBJECT(record, 0, "record", &hm_shape_record);
 OBJECT(inclusion, 0, "inclusion proof", &hm_shape_inclusion_proof);
+OBJECT(hmk_head, 0, "proof head", &hm_shape_hmk_head);
+OBJECT(hmk_checkpoint, 0, "proof item 1", &hm_shape_hmk_checkpoint);
+OBJECT(hmk_entry, 0, "proof item 2", &hm_shape_hmk_entry);
+OBJECT(hmk_batch, 0, "proof item 3", &hm_shape_hmk_batch);
+OBJECT(hmk_record, 0, "proof item 4", &hm_shape_hmk_record);
+OBJECT(hmk_witness, 0, "proof item 6", &hm_shape_hmk_witness);
+OBJECT(hmk_link, 0, "proof item 7", &hm_shape_hmk_link);
+OBJECT(hmk_live, 0, "proof item 8", &hm_shape_hmk_live);
 
 const struct hm_object *const hm_object_table[] = {
     &binding, &binding_s, &pairing,     &wish,    &request,       &ask,   &answer,  &completion,
     &countersign, &receipt, &revocation, &local,  &checkpoint,    &time_object, &session,
     &export_object, &law,  &batch,      &head,    &policy,        &encoder, &section, &handshake,
-    &log_proof, &control_entry, &live,  &facts,   &sensor,        &record, &inclusion};
+    &log_proof, &control_entry, &live,  &facts,   &sensor,        &record, &inclusion,
+    &hmk_head, &hmk_checkpoint, &hmk_entry, &hmk_batch, &hmk_record, &hmk_witness, &hmk_link,
+    &hmk_live};
 const size_t hm_object_count = sizeof hm_object_table / sizeof hm_object_table[0];
 
 const char *hm_field_kind_name(enum hm_field_kind kind, const struct hm_shape *of)
