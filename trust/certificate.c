@@ -325,3 +325,15 @@ enum hm_status hm_binding_host(struct hm_bytes object, bool *is_hosted, uint8_t 
   memcpy(host, r.bound_to, 32);
   return HM_OK;
 }
+
+enum hm_status hm_binding_lct(const struct hm_crypto *c, struct hm_bytes object, uint8_t lct[32])
+{
+  BINDING b;
+  REQUEST r;
+  struct hm_sign1 s;
+  if (is_class_s(object))
+    return HM_UNSUPPORTED;
+  HM_TRY(hm_object_peek(object, &type_binding, &b, &s));
+  HM_TRY(hm_object_peek(b.request, &type_request, &r, &s));
+  return hm_key_thumbprint(c, r.sign, lct);
+}

@@ -175,6 +175,10 @@ enum hm_status HM_MUST_CHECK hm_binding_open(const struct hm_crypto *c, struct h
 enum hm_status HM_MUST_CHECK hm_binding_host(struct hm_bytes object, bool *is_hosted,
                                              uint8_t host[32]);
 
+/* The LCT id a binding is about, without verifying anything: to index a log. */
+enum hm_status HM_MUST_CHECK hm_binding_lct(const struct hm_crypto *c, struct hm_bytes object,
+                                            uint8_t lct[32]);
+
 /* ---- 65025 session key ------------------------------------------------------------------------------ */
 struct hm_session {
   uint64_t exp, nbf, iat;
