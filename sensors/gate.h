@@ -18,7 +18,8 @@
  * gate      The element hallmarkgate, one connection a sensor; a second one for
  *           the same sensor is refused while the first lives.
  *             -> HELLO                           <- ACK 0 (accepted)
- *             -> ASK nonce, last, passed, drops   after ACK, then each second
+ *             -> ASK nonce, last, passed, drops   after ACK, then each second,
+ *                each quarter while shut, and once when it stops
  *             <- GRANT nonce, grants | reason     an answer to exactly that nonce
  *             <- REVOKE contexts                  at any time, unasked
  *             -> CLOSED contexts, n, reason       answers every REVOKE, with the

@@ -22,7 +22,7 @@
 
 #include "sensors/gate_link.h"
 
-enum { ANSWERS = 16, PACKETS_A_TURN = 64 };
+enum { ANSWERS = 16, PACKETS_A_TURN = 64, FINISH_MS = 300 };
 
 struct answer {
   uint32_t count;
@@ -286,14 +286,10 @@ static void connect_when_due(struct hm_gate_client *c, uint64_t now_ns)
   lost(c);
 }
 
-static void ask_when_due(struct hm_gate_client *c, uint64_t now_ns)
+static void ask(struct hm_gate_client *c, uint64_t now_ns)
 {
   uint8_t nonce[HM_NONCE];
 
-  /* not before ACK: a daemon that refuses and closes over an unread question resets
-   * the connection, and its reason would be lost with it */
-  if (!is_up(c) || !c->is_accepted || !hm_lease_ask_due(&c->lease, now_ns))
-    return;
   if (getrandom(nonce, sizeof nonce, 0) != (ssize_t)sizeof nonce)
     return; /* asked again by the next turn */
   memset(&c->out, 0, sizeof c->out);
@@ -305,6 +301,14 @@ static void ask_when_due(struct hm_gate_client *c, uint64_t now_ns)
     c->out.u.ask.dropped[i] = c->dropped[i] - c->told_dropped[i];
   hm_lease_ask(&c->lease, nonce, now_ns); /* before send: the lease must not outlive it */
   say(c);
+}
+
+static void ask_when_due(struct hm_gate_client *c, uint64_t now_ns)
+{
+  /* not before ACK: a daemon that refuses and closes over an unread question resets
+   * the connection, and its reason would be lost with it */
+  if (is_up(c) && c->is_accepted && hm_lease_ask_due(&c->lease, now_ns))
+    ask(c, now_ns);
 }
 
 /* Milliseconds until the next turn is due, rounded up. */
@@ -346,9 +350,11 @@ static void *run(void *data)
         ;
     pthread_mutex_lock(&c->lock);
   }
+  if (c->is_accepted)
+    ask(c, boottime_ns()); /* its answer is for nobody: it tells the last counts */
   if (c->lease.state == HM_LEASE_OPEN)
     owe_grants(c, c->lease.count, HM_GATE_STREAM_ENDED);
-  hm_gate_link_close(&c->link);
+  hm_gate_link_finish(&c->link, FINISH_MS);
   hm_lease_shut(&c->lease, HM_GATE_STREAM_ENDED);
   pthread_mutex_unlock(&c->lock);
   return NULL;

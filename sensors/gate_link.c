@@ -6,6 +6,7 @@
 #include "sensors/gate_link.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -21,6 +22,25 @@ void hm_gate_link_close(struct hm_gate_link *link)
   if (link->fd >= 0)
     close(link->fd);
   link->fd = -1;
+}
+
+void hm_gate_link_finish(struct hm_gate_link *link, int ms)
+{
+  struct pollfd polled = {link->fd, POLLIN, 0};
+
+  if (link->fd >= 0 && shutdown(link->fd, SHUT_WR) == 0)
+    for (int waited = 0; waited < ms; waited += 10) {
+      ssize_t got;
+
+      if (poll(&polled, 1, 10) <= 0)
+        continue;
+      do
+        got = recv(link->fd, link->packet, sizeof link->packet, MSG_DONTWAIT);
+      while (got > 0);
+      if (got == 0 || errno != EAGAIN)
+        break;
+    }
+  hm_gate_link_close(link);
 }
 
 static enum hm_status of_errno(int number)
@@ -96,12 +116,14 @@ enum hm_status hm_gate_link_say(struct hm_gate_link *link, const struct hm_gate_
 enum hm_status hm_gate_link_hear(struct hm_gate_link *link, struct hm_gate_message *m)
 {
   ssize_t got;
+  int tries = 4;
 
   if (link->fd < 0)
     return HM_UNREACHABLE;
+  /* ECONNRESET is told once, before the peer's last packets, which are still there */
   do
     got = recv(link->fd, link->packet, sizeof link->packet, MSG_DONTWAIT);
-  while (got < 0 && errno == EINTR);
+  while (got < 0 && (errno == EINTR || errno == ECONNRESET) && --tries > 0);
   if (got < 0 && errno == EAGAIN)
     return HM_NOT_FOUND;
   if (got <= 0)

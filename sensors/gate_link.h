@@ -22,6 +22,10 @@ void hm_gate_link_init(struct hm_gate_link *link);
 enum hm_status HM_MUST_CHECK hm_gate_link_open(struct hm_gate_link *link, const char *path,
                                                enum hm_gate_role role, const char *sensor);
 void hm_gate_link_close(struct hm_gate_link *link);
+/* Close so that what was said is heard: say no more, take what still comes until the
+ * daemon closes too, at most ms. Closing over unread packets would reset the
+ * connection, and the daemon might lose our last ones with it. */
+void hm_gate_link_finish(struct hm_gate_link *link, int ms);
 
 /* Encode and send one packet. HM_FULL: the daemon does not read now; HM_UNREACHABLE:
  * it is gone; what hm_gate_encode refuses. */

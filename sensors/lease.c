@@ -30,15 +30,19 @@ static void forget_questions(struct hm_lease *lease)
   lease->ask_now = true;
 }
 
+static uint64_t ask_ns(const struct hm_lease *lease)
+{
+  return lease->state == HM_LEASE_OPEN ? HM_LEASE_ASK_NS : HM_LEASE_KNOCK_NS;
+}
+
 bool hm_lease_ask_due(const struct hm_lease *lease, uint64_t now_ns)
 {
-  return lease->ask_now || now_ns - lease->last_ask_ns >= HM_LEASE_ASK_NS;
+  return lease->ask_now || now_ns - lease->last_ask_ns >= ask_ns(lease);
 }
 
 uint64_t hm_lease_wait_ns(const struct hm_lease *lease, uint64_t now_ns)
 {
-  uint64_t ask_ns = lease->last_ask_ns + HM_LEASE_ASK_NS;
-  uint64_t due_ns = lease->ask_now ? now_ns : ask_ns;
+  uint64_t due_ns = lease->ask_now ? now_ns : lease->last_ask_ns + ask_ns(lease);
 
   if (lease->state == HM_LEASE_OPEN && lease->until_ns < due_ns)
     due_ns = lease->until_ns;

@@ -24,8 +24,9 @@
 
 enum { HM_LEASE_OUTSTANDING = 4 };
 
-#define HM_LEASE_NS UINT64_C(2000000000)     /* a grant's life from its question */
-#define HM_LEASE_ASK_NS UINT64_C(1000000000) /* from one question to the next */
+#define HM_LEASE_NS UINT64_C(2000000000)      /* a grant's life from its question */
+#define HM_LEASE_ASK_NS UINT64_C(1000000000)  /* from one question to the next while open */
+#define HM_LEASE_KNOCK_NS UINT64_C(250000000) /* while shut: a new pairing flows soon */
 
 enum hm_lease_state { HM_LEASE_SHUT, HM_LEASE_OPEN, HM_LEASE_STATES };
 
@@ -64,7 +65,8 @@ struct hm_lease {
 /* Shut, not asked. */
 void hm_lease_init(struct hm_lease *lease);
 
-/* Whether a question is due: none yet, or one second since the last. */
+/* Whether a question is due: none yet, one second since the last, or a quarter of one
+ * while shut. */
 bool hm_lease_ask_due(const struct hm_lease *lease, uint64_t now_ns);
 
 /* Nanoseconds until something is due without a packet: the next question, or the

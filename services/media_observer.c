@@ -19,7 +19,8 @@
 enum {
   EVENTS = 16,
   PACE = HM_GATE_PACKETS_A_SECOND * 9 / 10, /* packets a second, under the daemon's limit */
-  END_MS = 10000
+  END_MS = 10000,
+  FINISH_MS = 300
 };
 
 #define SECOND_NS UINT64_C(1000000000)
@@ -76,7 +77,7 @@ void media_observer_free(struct media_observer *o)
 {
   if (o == NULL)
     return;
-  hm_gate_link_close(&o->link);
+  hm_gate_link_finish(&o->link, FINISH_MS);
   close(o->wake);
   pthread_mutex_destroy(&o->lock);
   free(o);

@@ -353,6 +353,8 @@ static void stopping_tells_the_daemon(void **state)
 
   begin_open(&s, 2);
   hm_gate_client_stop(s.client);
+  assert_true(gate_end_hear_kind(&s.end, HM_GATE_ASK, 1000));
+  assert_int_equal(s.end.in.u.ask.passed, 1);
   assert_true(gate_end_hear_kind(&s.end, HM_GATE_CLOSED, 1000));
   assert_int_equal(s.end.in.u.closed.reason, HM_GATE_STREAM_ENDED);
   assert_int_equal(s.end.in.u.closed.count, 2);

@@ -157,6 +157,18 @@ static void asking_goes_on_each_second_and_renews(void **state)
   assert_int_equal(hm_lease_check(&lease, 13 * S - 1), HM_OK);
 }
 
+static void a_shut_lease_asks_more_often(void **state)
+{
+  (void)state;
+  struct hm_lease lease;
+
+  hm_lease_init(&lease);
+  hm_lease_ask(&lease, nonce(1), 10 * S);
+  assert_false(hm_lease_ask_due(&lease, 10 * S + 249 * MS));
+  assert_true(hm_lease_ask_due(&lease, 10 * S + 250 * MS));
+  assert_int_equal(hm_lease_wait_ns(&lease, 10 * S + 200 * MS), 50 * MS);
+}
+
 static void revoking_one_context_shortens_the_list(void **state)
 {
   (void)state;
@@ -279,6 +291,7 @@ int main(void)
       cmocka_unit_test(an_older_answer_never_replaces_a_newer_one),
       cmocka_unit_test(the_fifth_question_forgets_the_first),
       cmocka_unit_test(asking_goes_on_each_second_and_renews),
+      cmocka_unit_test(a_shut_lease_asks_more_often),
       cmocka_unit_test(revoking_one_context_shortens_the_list),
       cmocka_unit_test(revoking_what_is_not_granted_changes_nothing),
       cmocka_unit_test(a_revoke_outlives_older_questions),
