@@ -1,0 +1,106 @@
+#!/bin/bash
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# From a fresh machine to a memory that proves where it came from: installs what is
+# missing, builds, makes an identity, binds a recording, pairs it, watches, asks why.
+#
+#   quickstart.sh [--video FILE] [--state DIR] [--exit]
+#
+#   --video FILE   a recording of your own; else the pan recording of tests/data
+#   --state DIR    where identity, keys and store go (made; kept); else a new folder
+#   --exit         stop when done; else it stays up until Ctrl-C
+set -eu
+begin=$SECONDS
+root=$(cd "$(dirname "$0")/.." && pwd)
+video=$root/tests/data/pan/camera.mkv
+state=
+stay=yes
+pids=
+
+fail() {
+  echo "quickstart: $*" >&2
+  exit 1
+}
+
+while [ $# -gt 0 ]; do
+  case $1 in
+  --video) [ $# -ge 2 ] || fail "--video wants a file"; video=$(realpath -e -- "$2") || fail "$2: no such file"; shift ;;
+  --state) [ $# -ge 2 ] || fail "--state wants a folder"; state=$(realpath -m -- "$2"); shift ;;
+  --exit) stay= ;;
+  *) echo "usage: quickstart.sh [--video FILE] [--state DIR] [--exit]" >&2; exit 2 ;;
+  esac
+  shift
+done
+[ -n "$state" ] || state=$(mktemp -d "${TMPDIR:-/tmp}/hallmark.XXXXXX")
+
+# Services stop in reverse order, by pid, whatever happens above.
+stop() {
+  local pid
+  for pid in $pids; do
+    kill "$pid" 2>/dev/null || true
+    wait "$pid" 2>/dev/null || true
+  done
+  pids=
+}
+trap stop EXIT
+trap 'exit 130' INT TERM
+
+start() {
+  "$@" --state "$state" >>"$state/log/$(basename "$1").log" 2>&1 &
+  pids="$! $pids"
+}
+
+# say COMMAND...: show it as a user would type it, then run it.
+say() {
+  printf '\n$ %s\n' "$*"
+  "$@"
+}
+
+echo "== packages and build"
+"$root/deploy/packages.sh" run
+build=$root/build/release
+(cd "$root" && cmake --preset release && cmake --build build/release \
+  --target hallmark hallmarkd hallmark-authority hallmark-media gsthallmark) >"${TMPDIR:-/tmp}/hallmark-build.$$" 2>&1 ||
+  { tail -n 30 "${TMPDIR:-/tmp}/hallmark-build.$$"; fail "the build failed"; }
+rm -f "${TMPDIR:-/tmp}/hallmark-build.$$"
+echo "built in $((SECONDS - begin)) s: ${build#"$root"/}/bin"
+
+export PATH=$build/bin:$PATH GST_PLUGIN_PATH=$build/lib HALLMARK_STATE=$state
+mkdir -p "$state/log"
+export GST_REGISTRY=$state/log/gst-registry.bin
+
+say hallmark init
+up=$SECONDS
+start hallmark-authority serve
+start hallmarkd
+start hallmark-media
+hallmark status --wait 10s >/dev/null || { tail -n 5 "$state"/log/*.log; fail "hallmarkd did not start"; }
+
+say hallmark bind "file:$video" --name pan
+say hallmark pair pan --context drive --for 30d --allow observe,remember
+say hallmark watch --since m1 --count 3 --for 30s
+echo "   first proven memories $((SECONDS - up)) s after the start of the services"
+
+# The recording is decoded as fast as it goes; wait until nothing new arrives.
+last=
+for _ in $(seq 60); do
+  now=$(hallmark status --json | grep -o '"records":"[0-9]*"' | head -n 1 || true)
+  [ -n "$now" ] && [ "$now" = "$last" ] && break
+  last=$now
+  sleep 1
+done
+
+say hallmark ls
+say hallmark query --like m1 -k 5
+say hallmark why m1
+say hallmark proof m1 --out "$state/m1.hmk"
+say hallmark verify "$state/m1.hmk" --authority "$state/etc/trust.d/home.pub"
+say hallmark demo tamper m1
+
+printf '\n== done in %d s. State: %s\n' $((SECONDS - begin)) "$state"
+[ -n "$stay" ] || exit 0
+cat <<TEXT
+The services are up until Ctrl-C. In another terminal:
+  export PATH=$build/bin:\$PATH HALLMARK_STATE=$state
+  hallmark status
+TEXT
+while :; do sleep 3600 & wait $!; done
