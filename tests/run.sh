@@ -5,7 +5,7 @@
 #   tests/run.sh [STEP...]   all, or the named ones of the list at the end
 #   HM_FUZZ_SECONDS          for each fuzz target (default 15)
 set -u
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit 1
 root=$PWD
 logs=$root/build/logs
 jobs=$(nproc)
@@ -111,7 +111,8 @@ step_fuzz() {
 steps="release clang freestanding house e2e asan tsan arm64 fuzz"
 begin=$SECONDS
 ok "packages" deploy/packages.sh test
-for step in ${*:-$steps}; do
+[ $# -gt 0 ] && steps=$*
+for step in $steps; do
   "step_$step"
 done
 echo "$((SECONDS - begin)) s"

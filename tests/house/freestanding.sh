@@ -22,7 +22,7 @@ needed=$(nm --undefined-only $objects | awk '$1 == "U" {print $2}' | sort -u)
 alien=$(printf '%s\n' "$needed" | grep -vxF "$defined" |
   grep -vE '^(mem(cpy|set|cmp|move|chr)|cbor_.*|__aeabi_.*|__(u|)(div|mod|mul|cmp|ashl|lshr|ashr|clz|ctz|popcount)[a-z]*[0-9]|__stack_chk_(fail|guard)|_GLOBAL_OFFSET_TABLE_)$' || true)
 if [ -n "$alien" ]; then
-  echo "$name: trust/ needs what no freestanding target has:" $alien
+  echo "$name: trust/ needs what no freestanding target has:" "$alien"
   exit 1
 fi
 echo "$name: trust/ needs only mem* and cbor_*"
