@@ -102,9 +102,9 @@ enum hm_status hm_json_parse(struct hm_bytes text, size_t limit, JsonObject **ob
   HM_TRY(check_shape(text, message, message_size));
   g_autoptr(JsonParser) parser = json_parser_new_immutable();
   g_autoptr(GError) error = NULL;
-  struct twice t = {.seen = g_hash_table_new_full(g_direct_hash, g_direct_equal,
-                                                  (GDestroyNotify)json_object_unref, forget_names)};
-  g_autoptr(GHashTable) seen = t.seen;
+  g_autoptr(GHashTable) seen = g_hash_table_new_full(
+      g_direct_hash, g_direct_equal, (GDestroyNotify)json_object_unref, forget_names);
+  struct twice t = {.seen = seen};
   g_signal_connect(parser, "object-member", G_CALLBACK(on_member), &t);
   if (!json_parser_load_from_data(parser, (const char *)text.data, (gssize)text.len, &error))
     return refuse(HM_MALFORMED, message, message_size, "JSON: %s", error->message);

@@ -22,7 +22,7 @@ char *hm_text_escape(const char *text)
   for (const char *p = text; *p;) {
     gunichar c = g_utf8_get_char_validated(p, -1);
     bool is_valid = c != (gunichar)-1 && c != (gunichar)-2;
-    size_t width = is_valid ? (size_t)(g_utf8_next_char(p) - p) : 1;
+    size_t width = is_valid ? (size_t)g_utf8_skip[(guchar)*p] : 1;
     if (is_valid && c == '\\')
       g_string_append(out, "\\\\");
     else if (is_valid && g_unichar_isprint(c) && !is_deceptive(c))
