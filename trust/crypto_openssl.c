@@ -90,7 +90,7 @@ static enum hm_status engine_ready(void)
 static __attribute__((noinline)) void burn_stack(void)
 {
   uint8_t dead[STACK_BURNT];
-  hm_wipe(dead, sizeof dead);
+  OPENSSL_cleanse(dead, sizeof dead);
 }
 
 /* ---- hashes ---------------------------------------------------------------------- */
