@@ -62,6 +62,7 @@ GPtrArray *cli_flags(const struct cli_args *args, const char *name);
 struct cli {
   bool json, quiet, verbose, color, utc, is_terminal;
   const char *store, *socket, *state; /* as given, or NULL */
+  const char *life_state;             /* of ls: only these */
   unsigned path_count;                /* where to look, in order */
   struct hm_paths paths[CLI_PATHS_MAX];
   char *socket_path; /* the one that answered */

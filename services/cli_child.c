@@ -138,8 +138,8 @@ char *cli_program(const char *name)
 static char *last_line(GBytes *bytes)
 {
   size_t len = 0;
-  const char *data = bytes ? g_bytes_get_data(bytes, &len) : "";
-  g_autofree char *text = g_strndup(data, MIN(len, (size_t)4096));
+  const char *data = bytes ? g_bytes_get_data(bytes, &len) : NULL;
+  g_autofree char *text = g_strndup(data ? data : "", MIN(len, (size_t)4096));
   g_strchomp(text);
   const char *line = strrchr(text, '\n');
   return g_strdup(line ? line + 1 : text);

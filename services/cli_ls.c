@@ -8,9 +8,9 @@
 #include "services/cli.h"
 
 /* ---- ls ---------------------------------------------------------------------------------- */
-static bool is_wanted(const struct cli_args *args, JsonObject *entity)
+static bool is_wanted(const struct cli *cli, const struct cli_args *args, JsonObject *entity)
 {
-  const char *kind = cli_flag(args, "--kind"), *state = cli_flag(args, "--state");
+  const char *kind = cli_flag(args, "--kind"), *state = cli->life_state;
   const char *context = cli_flag(args, "--context");
   if (kind && g_strcmp0(hm_json_get_text(entity, "kind"), kind) != 0)
     return false;
@@ -71,7 +71,7 @@ int cli_ls(struct cli *cli, const struct cli_args *args)
   cli_table_begin(&table, heads, G_N_ELEMENTS(heads));
   for (guint i = 0; list && i < json_array_get_length(list); i++) {
     JsonObject *e = json_array_get_object_element(list, i);
-    if (!is_wanted(args, e))
+    if (!is_wanted(cli, args, e))
       continue;
     if (cli->json)
       cli_json(e);

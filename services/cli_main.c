@@ -36,10 +36,10 @@ const struct cli_verb cli_verbs[] = {
      {{"--context", "CONTEXT", "only this one; default: all of NAME's", false},
       {"--reason", "TEXT", "goes with the revocation", false}},
      cli_revoke},
-    {"ls", "", 0, 0, "table of entities", NULL,
+    {"ls", "", 0, 0, "table of entities",
+     "--state bound, paired, active or void shows only those; any other --state is the state folder.",
      {{"--kind", "KIND", "camera, imu", false},
-      {"--context", "CONTEXT", "paired for it", false},
-      {"--state", "STATE", "bound, paired, active, void", false}},
+      {"--context", "CONTEXT", "paired for it", false}},
      cli_ls},
     {"show", "OBJECT", 1, 1, "facts of a name, memory mN, control entry cN or lct:...", NULL,
      {{"--picture", "OUT.png", "write the evidence picture of mN", false},
@@ -220,6 +220,15 @@ static const struct cli_flag *find_flag(const struct cli_flag *flags, size_t cou
   return NULL;
 }
 
+static bool is_life_state(const char *text)
+{
+  static const char *const states[] = {"bound", "paired", "active", "void"};
+  for (size_t i = 0; i < G_N_ELEMENTS(states); i++)
+    if (strcmp(states[i], text) == 0)
+      return true;
+  return false;
+}
+
 static int set_global(struct parser *p, size_t i, const char *value)
 {
   struct cli *cli = p->cli;
@@ -232,6 +241,12 @@ static int set_global(struct parser *p, size_t i, const char *value)
       {&cli->quiet, NULL},   {&cli->verbose, NULL},    {&p->wants_help, NULL},
       {&p->wants_version, NULL},
   };
+  /* `ls --state active` filters; a folder of such a name is ./active. */
+  if (targets[i].as_value == &cli->state && p->args->verb && p->args->verb->run == cli_ls &&
+      is_life_state(value)) {
+    cli->life_state = value;
+    return 0;
+  }
   if (p->seen[i] && globals[i].value)
     return cli_usage(p->args->verb, "%s: given twice", globals[i].name);
   p->seen[i] = true;

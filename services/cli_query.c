@@ -69,13 +69,10 @@ static enum hm_status describe_image(const char *path, JsonArray **vector, struc
   const void *data = g_bytes_get_data(out, &len);
   if (hm_json_parse(hm_bytes(data, len), HM_JSON_BODY, &answer, message, sizeof message) != HM_OK)
     return hm_fail(err, HM_MALFORMED, "--like %s: hallmark-media: %s", path, message);
-  const char *hex = hm_json_get_text(answer, "vector");
-  if (!hex || strlen(hex) % 2 != 0)
+  JsonArray *list = hm_json_get_list(answer, "vector");
+  if (!list)
     return hm_fail(err, HM_MALFORMED, "--like %s: hallmark-media gave no vector", path);
-  *vector = json_array_new();
-  for (const char *p = hex; *p; p += 2)
-    json_array_add_int_element(*vector, (int8_t)(g_ascii_xdigit_value(p[0]) * 16 +
-                                                 g_ascii_xdigit_value(p[1])));
+  *vector = json_array_ref(list);
   return HM_OK;
 }
 

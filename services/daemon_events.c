@@ -33,10 +33,9 @@ struct hm_core_subscription *hm_core_subscribe(struct hm_core *core, hm_core_eve
 
 void hm_core_unsubscribe(struct hm_core *core, struct hm_core_subscription *subscription)
 {
-  if (!g_ptr_array_remove_fast(core->subscriptions, subscription))
-    return;
-  g_free(subscription);
-  set_watched(core);
+  /* The array frees what is taken out of it. */
+  if (g_ptr_array_remove_fast(core->subscriptions, subscription))
+    set_watched(core);
 }
 
 /* Backwards: a callback may end its own subscription. */
