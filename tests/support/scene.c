@@ -24,12 +24,11 @@ uint32_t dice_below(struct dice *d, uint32_t limit)
 
 int32_t dice_noise(struct dice *d, uint32_t sigma_q8)
 {
-  /* twelve uniform numbers of 16 bits: their sum has a sigma of 65536 */
-  int64_t sum = -(int64_t)6 * 65536;
-  for (int i = 0; i < 12; i++)
-    sum += dice_roll(d) & 0xffff;
-  const int64_t value = sum * (int64_t)sigma_q8;
-  return (int32_t)((value + (value < 0 ? -(1 << 23) : 1 << 23)) / (1 << 24));
+  /* four uniform numbers of 16 bits: their sum has a sigma of 65536 / sqrt(3) */
+  const uint32_t a = dice_roll(d), b = dice_roll(d);
+  const int64_t sum = (int64_t)(a & 0xffff) + (a >> 16) + (b & 0xffff) + (b >> 16) - 131070;
+  const int64_t value = sum * (int64_t)sigma_q8, unit = (int64_t)37837 * 256;
+  return (int32_t)((value + (value < 0 ? -unit / 2 : unit / 2)) / unit);
 }
 
 void scene_make(struct scene *s, uint32_t width, uint32_t height)

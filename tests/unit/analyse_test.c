@@ -345,13 +345,15 @@ static void test_frames_of_every_size(void **state)
   static uint8_t bytes[200 * 200 * 2];
   const uint8_t *const planes[3] = {bytes, bytes + 40000, bytes + 50000};
   const size_t strides[3] = {200, 200, 100};
-  for (uint32_t width = 1; width <= 200; width += width < 20 ? 1 : 23)
-    for (uint32_t height = 1; height <= 200; height += height < 20 ? 3 : 29)
+  for (size_t p = 0; p < sizeof bytes; p++)
+    bytes[p] = (uint8_t)dice_roll(&c->dice);
+  for (uint32_t width = 1; width <= 200; width += width < 19 ? 3 : 43)
+    for (uint32_t height = 1; height <= 200; height += height < 19 ? 5 : 59)
       for (int format = HM_GRAY8; format <= HM_NV12; format++)
         for (int i = 0; i < 2; i++) {
           struct hm_frame f;
-          for (size_t p = 0; p < sizeof bytes; p++)
-            bytes[p] = (uint8_t)dice_roll(&c->dice);
+          for (size_t p = 0; p < 64; p++) /* another frame, if not by much */
+            bytes[dice_below(&c->dice, sizeof bytes)] ^= 0x55;
           assert_int_equal(hm_frame_make((enum hm_format)format, HM_RANGE_FULL, HM_BT709, width,
                                          height, planes, strides, &f),
                            HM_OK);
