@@ -241,12 +241,16 @@ enum hm_status hm_packet_receive(int fd, uint8_t *data, size_t cap, size_t *len)
 {
   *len = 0;
   ssize_t n;
-  /* With MSG_TRUNC the real length comes back, also of a packet that did not fit. */
+  int resets = 0;
+  /* With MSG_TRUNC the real length comes back, also of a packet that did not fit. A peer
+   * that closed over unread packets shows as one ECONNRESET before what it had sent. */
   do
     n = recv(fd, data, cap, MSG_DONTWAIT | MSG_TRUNC);
-  while (n < 0 && errno == EINTR);
+  while (n < 0 && (errno == EINTR || (errno == ECONNRESET && resets++ == 0)));
   if (n < 0)
-    return errno == EAGAIN ? HM_NOT_FOUND : errno == ECONNRESET ? HM_UNREACHABLE : HM_IO;
+    return errno == EAGAIN       ? HM_NOT_FOUND
+           : errno == ECONNRESET ? HM_UNREACHABLE
+                                 : HM_IO;
   if (n == 0)
     return HM_UNREACHABLE;
   if ((size_t)n > cap)

@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -346,6 +347,25 @@ static void the_asker_does_not_wait_for_ever(void **state)
   (void)unlink(path);
 }
 
+/* Closing over unread packets resets the connection; what was sent before still comes. */
+static void last_words_are_heard_after_a_reset(void **state)
+{
+  (void)state;
+  int fds[2];
+  uint8_t data[16];
+  size_t len;
+  assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds), 0);
+  assert_int_equal(hm_packet_send(fds[0], hm_bytes("unread", 6)), HM_OK);
+  assert_int_equal(hm_packet_send(fds[1], hm_bytes("last", 4)), HM_OK);
+  (void)close(fds[1]);
+  assert_int_equal(hm_packet_receive(fds[0], data, sizeof data, &len), HM_OK);
+  assert_int_equal(len, 4);
+  assert_memory_equal(data, "last", 4);
+  assert_int_equal(hm_packet_receive(fds[0], data, sizeof data, &len), HM_UNREACHABLE);
+  assert_int_equal(hm_packet_send(fds[0], hm_bytes("x", 1)), HM_UNREACHABLE);
+  (void)close(fds[0]);
+}
+
 static void admission_counts_users(void **state)
 {
   (void)state;
@@ -381,6 +401,7 @@ int main(void)
       cmocka_unit_test(what_is_no_question_is_refused),
       cmocka_unit_test(a_sequence_is_taken_apart),
       cmocka_unit_test(the_asker_does_not_wait_for_ever),
+      cmocka_unit_test(last_words_are_heard_after_a_reset),
       cmocka_unit_test(admission_counts_users),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
