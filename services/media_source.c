@@ -84,14 +84,15 @@ static const struct scheme *scheme_of(const char *source)
   return NULL;
 }
 
-/* gst:"..." and gst:... are the same. */
-static char *unquoted(const char *rest)
+/* gst:"..." and gst:... are the same. With an element behind it the description may
+ * end in caps, as on gst-launch's command line, or in an element whose pads come late. */
+static char *completed(const char *rest)
 {
   size_t len = strlen(rest);
 
   if (len >= 2 && rest[0] == '"' && rest[len - 1] == '"')
-    return g_strndup(rest + 1, len - 2);
-  return g_strdup(rest);
+    return g_strdup_printf("%.*s ! identity", (int)(len - 2), rest + 1);
+  return g_strdup_printf("%s ! identity", rest);
 }
 
 /* The error of a parser quotes what it was given, so only its kind is told. */
@@ -121,8 +122,8 @@ static GstElement *parsed(const char *description, gboolean ghost, const char *w
 
 static enum hm_status make_users(const char *rest, struct media_source *out, struct hm_error *err)
 {
-  g_autofree char *description = unquoted(rest);
-  GstElement *source = parsed(description, TRUE, "gst:", err);
+  g_autofree char *description = completed(rest);
+  GstElement *source = parsed(description, TRUE, "gst", err);
   GstElement *decode;
 
   if (source == NULL)
@@ -139,13 +140,13 @@ static enum hm_status make_users(const char *rest, struct media_source *out, str
     return HM_OK;
   gst_object_unref(gst_object_ref_sink(out->bin));
   out->bin = NULL;
-  return hm_fail(err, HM_MALFORMED, "gst: must end in one element with a free source pad");
+  return hm_fail(err, HM_MALFORMED, "gst: does not end in an element with a free source pad");
 }
 
 static enum hm_status make_ours(const struct scheme *scheme, const char *source,
                                 struct media_source *out, struct hm_error *err)
 {
-  GstElement *bin = parsed(scheme->pipeline, FALSE, scheme->prefix, err);
+  GstElement *bin = parsed(scheme->pipeline, FALSE, "its pipeline", err);
   g_autoptr(GstElement) s = NULL;
   enum hm_status status;
 
