@@ -396,7 +396,7 @@ static void make_records(struct hm_batch_maker *maker, const struct hm_batch_fra
   for (size_t i = 0; i < maker->pending_count; i++) {
     struct hm_sensor_run *run = &maker->runs[maker->pending[i]->slot];
     uint64_t number = frame->first_record + count, arrival = arrival_of(maker->pending[i]);
-    struct hm_verdict *v = &maker->verdicts[i];
+    struct hm_record_verdict *v = &maker->verdicts[i];
     v->number = number;
     v->status = make_record(maker, i, number, frame, line, blinds, &maker->records[count],
                             maker->record_bytes + (size_t)count * HM_RECORD_BYTES_MAX);

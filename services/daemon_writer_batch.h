@@ -31,7 +31,7 @@ struct hm_sensor_run {
 };
 
 /* What became of a waiting message. */
-struct hm_verdict {
+struct hm_record_verdict {
   enum hm_status status;
   uint64_t number;
 };
@@ -57,7 +57,7 @@ struct hm_batch_maker {
   const struct hm_force *force;
   struct hm_sensor_run runs[HM_WRITER_SENSORS];
   struct hm_message *pending[HM_BATCH_PENDING];
-  struct hm_verdict verdicts[HM_BATCH_PENDING];
+  struct hm_record_verdict verdicts[HM_BATCH_PENDING];
   size_t pending_count;
   unsigned sensors_pending; /* distinct slots among them */
   /* built */

@@ -7,7 +7,9 @@
 
 #include <unistd.h>
 
+#include "memory/prove.h"
 #include "memory/query.h"
+#include "trust/proof.h"
 
 /* ---- observing ----------------------------------------------------------------------------------------- */
 static void what_is_acknowledged_is_there_and_verifies(void **state)
@@ -415,6 +417,71 @@ static void many_entries_make_a_head(void **state)
   assert_in_range(stats.head, 20, 40);
 }
 
+/* ---- proofs ------------------------------------------------------------------------------- */
+static void print_broken(void *user, const struct hm_proof_step *step)
+{
+  (void)user;
+  if (step->result == HM_STEP_BROKEN)
+    print_message("broken at %c%llu: %s: %s\n", step->letter ? step->letter : '-',
+                  (unsigned long long)step->number, hm_proof_link_name(step->link),
+                  step->sentence);
+}
+
+/* A stranger with the authority's key says of these records: proven, or not. */
+static bool is_proven(struct desk *d, const uint64_t *records, size_t count,
+                      struct hm_verdict *verdict)
+{
+  struct hm_proof_authority authority = {.name = "home"};
+  struct hm_fault fault = {0, ""};
+  uint8_t encoder[1][32], *file;
+  size_t len, need;
+  memcpy(authority.point, world.authority.signer.point, 64);
+  memset(encoder, 0xec, sizeof encoder);
+  enum hm_status status = hm_prove(c, d->store, records, count, NULL, &file, &len, &fault);
+  if (status != HM_OK)
+    fail_msg("prove: %s: %s", hm_status_text(status), fault.text);
+  struct hm_proof_input input = {.file = hm_bytes(file, len), .authorities = &authority,
+                                 .authority_count = 1, .step = print_broken,
+                                 .built_in = (const uint8_t(*)[32])encoder, .built_in_count = 1};
+  assert_int_equal(hm_proof_scratch(input.file, &need, NULL), HM_OK);
+  input.scratch = malloc(need);
+  input.scratch_len = need;
+  assert_non_null(input.scratch);
+  assert_int_equal(hm_proof_verify(c, &input, verdict, NULL), HM_OK);
+  free(input.scratch);
+  free(file);
+  return hm_verdict_is_proven(verdict);
+}
+
+static void what_was_written_can_be_proven(void **state)
+{
+  struct desk *d = *state;
+  struct hm_verdict verdict;
+  uint64_t records[80];
+  for (uint64_t i = 1; i <= 80; i++) {
+    observe(d, i);
+    records[i - 1] = i;
+  }
+  assert_int_equal(hm_writer_checkpoint(d->writer, 1, 80), HM_OK);
+  assert_int_equal(await(d, HM_RESULT_CHECKPOINT).status, HM_OK);
+  assert_true(is_proven(d, records, 1, &verdict));
+  assert_true(is_proven(d, records, 80, &verdict));
+  assert_int_equal(verdict.records, 80);
+  /* after a head the live set takes the place of the entries before it; and a
+   * revocation leaves what came before it proven */
+  observe(d, 81);
+  assert_int_equal(await(d, HM_RESULT_OBSERVATION).status, HM_OK);
+  struct hm_revocation local = {.reason = HM_REASON_OPERATOR};
+  struct hm_entry_request request = {.source = HM_ENTRY_LOCAL, .local = &local};
+  memcpy(local.certificate, world.pairing_facts.name, 32);
+  assert_int_equal(hm_writer_entry(d->writer, &request), HM_OK);
+  stop(d);
+  records[0] = 81;
+  assert_true(is_proven(d, records, 1, &verdict));
+  records[0] = 80;
+  assert_true(is_proven(d, records, 1, &verdict));
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -433,6 +500,7 @@ int main(void)
       AT_DESK(a_checkpoint_covers_what_is_asked_for),
       AT_DESK(a_second_checkpoint_waits_its_ten_seconds),
       AT_DESK(many_entries_make_a_head),
+      AT_DESK(what_was_written_can_be_proven),
   };
   return cmocka_run_group_tests_name("writer", tests, group_setup, NULL);
 }
