@@ -120,7 +120,7 @@ enum hm_proof_link {
   HM_LINK_LEAF,        /* record, sensor leaf, facts -> root */
   HM_LINK_FACTS,       /* leaf 0 equals the claims */
   HM_LINK_SENSOR_LEAF,
-  HM_LINK_AUTHORITY,   /* the key given from outside */
+  HM_LINK_AUTHORITY,   /* the key given from outside; OK: number is its place in the input */
   HM_LINK_HOST,        /* the host's binding */
   HM_LINK_CHECKPOINT,
   HM_LINK_ENTRY,       /* a control entry: its place and signatures */

@@ -305,6 +305,7 @@ static enum hm_status check_revocations(struct hm_proof_state *p, const struct j
 {
   struct hm_revocation revocation;
   struct hm_bytes object;
+  unsigned refused = p->refused;
   for (size_t i = p->of[HM_ITEM_ENTRY].begin; i < p->of[HM_ITEM_ENTRY].end; i++) {
     if (p->rows[i].typ != HM_TYP_REVOCATION)
       continue;
@@ -316,6 +317,11 @@ static enum hm_status check_revocations(struct hm_proof_state *p, const struct j
     HM_TRY(hm_revocation_open(p->c, p->in->revocations[i], NULL, &revocation, NULL));
     check_revocation(p, j, &revocation, 0);
   }
+  struct hm_proof_step step =
+      hm_proof_ok(HM_LINK_REVOCATION, 'c', j->claims.control_size, 1,
+                  "nothing it rests on was revoked up to its control size, or before its time");
+  if (p->refused == refused)
+    hm_proof_say(p, &step);
   return HM_OK;
 }
 

@@ -349,6 +349,11 @@ static enum hm_status find_host(struct hm_proof_state *p)
   step.sentence = "the recorder is not a host with keys of its own";
   if (p->host->class != HM_CLASS_A || p->host->type != HM_ENTITY_HOST)
     return hm_proof_not_authorized(p, step);
+  struct hm_proof_step given = hm_proof_ok(HM_LINK_AUTHORITY, 0, p->verdict->authority, 0,
+                                           "the key given from outside the file");
+  given.has_entity = true;
+  memcpy(given.entity, p->authority_ids[p->verdict->authority], sizeof given.entity);
+  hm_proof_say(p, &given);
   step.sentence = "host, bound by the authority given";
   hm_proof_say(p, &step);
   return HM_OK;
