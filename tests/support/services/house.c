@@ -169,12 +169,17 @@ int house_start_fails(struct house *h, char *text, size_t cap)
   return house_run(words, text, cap);
 }
 
-int house_stop(struct house *h)
+int house_wait(struct house *h)
 {
-  kill(h->daemon, SIGTERM);
   int code = wait_code_for(h->daemon, UP_MS);
   h->daemon = 0;
   return code;
+}
+
+int house_stop(struct house *h)
+{
+  kill(h->daemon, SIGTERM);
+  return house_wait(h);
 }
 
 void house_kill(struct house *h)

@@ -35,6 +35,8 @@ void house_start(struct house *h);    /* start hallmarkd, wait for its API */
 int house_start_fails(struct house *h, char *text, size_t cap);
 /* SIGTERM; returns its exit code, fails after 10 s. */
 int house_stop(struct house *h);
+/* The same without the SIGTERM: it was sent. */
+int house_wait(struct house *h);
 void house_kill(struct house *h);     /* SIGKILL */
 void house_end(struct house *h);      /* whatever runs */
 /* init, serve, start. */
