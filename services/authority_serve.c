@@ -115,6 +115,7 @@ static void serve_one(struct server *s, struct connection *c)
   s->is_dirty = s->is_dirty || hm_log_size(s->a->log) != before;
   if (status != HM_OK || hm_packet_send(c->fd, hm_out_bytes(&out)) != HM_OK)
     drop(s, c);
+  hm_wipe(s->out, sizeof s->out); /* of a pairing's sections nothing stays here */
 }
 
 static void write_registry_when_due(struct server *s, bool now)

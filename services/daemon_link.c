@@ -136,6 +136,7 @@ static gboolean on_readable(gint fd, GIOCondition condition, gpointer data)
     return G_SOURCE_CONTINUE;
   if (status == HM_OK) {
     take_answer(link, hm_bytes(link->in, len));
+    hm_wipe(link->in, len); /* sections of a pairing go with its secrets */
     return G_SOURCE_CONTINUE;
   }
   hm_fail(&error, status == HM_TOO_LARGE ? status : HM_UNREACHABLE, "authority: %s closed", link->path);

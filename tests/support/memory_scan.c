@@ -62,6 +62,16 @@ static size_t count_mapping(int memory, uint64_t begin, uint64_t end, const stru
   return hits;
 }
 
+bool memory_is_readable(pid_t pid)
+{
+  char path[64];
+  snprintf(path, sizeof path, "/proc/%d/mem", (int)pid);
+  int memory = open(path, O_RDONLY | O_CLOEXEC);
+  if (memory >= 0)
+    close(memory);
+  return memory >= 0;
+}
+
 size_t memory_find(pid_t pid, const uint8_t secret[32])
 {
   char path[64], line[512];

@@ -7,9 +7,13 @@
 #ifndef HM_TESTS_MEMORY_SCAN_H
 #define HM_TESTS_MEMORY_SCAN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+
+/* May this process read pid's memory? Programs of ours forbid it to all but root. */
+bool memory_is_readable(pid_t pid);
 
 /* How many places of pid's memory hold either half of the 32-byte secret, in either
  * byte order (a big number's limbs stand the other way round). Fails the running test

@@ -108,18 +108,23 @@ void house_init(struct house *h, const char *folder)
     fail_msg("hallmarkd --init: %s", text);
 }
 
-static void wait_for_socket(const struct house *h, const char *name, pid_t pid)
+static void wait_for_path(const char *path, pid_t pid)
 {
-  char path[512];
-  snprintf(path, sizeof path, "%s/run/%s", h->state, name);
   for (int waited = 0; waited < UP_MS; waited += STEP_MS) {
     if (access(path, F_OK) == 0)
       return;
     if (waitpid(pid, NULL, WNOHANG) == pid)
-      fail_msg("%s: its program ended", name);
+      fail_msg("%s: its program ended", path);
     nap(STEP_MS);
   }
   fail_msg("%s does not appear", path);
+}
+
+static void wait_for_socket(const struct house *h, const char *name, pid_t pid)
+{
+  char path[512];
+  snprintf(path, sizeof path, "%s/run/%s", h->state, name);
+  wait_for_path(path, pid);
 }
 
 void house_serve(struct house *h)
@@ -129,6 +134,16 @@ void house_serve(struct house *h)
   h->authority = spawn(words, null);
   close(null);
   wait_for_socket(h, "authority.sock", h->authority);
+}
+
+void house_serve_at(struct house *h, const char *socket)
+{
+  const char *const words[] = {"hallmark-authority", "serve", "--state", h->state,
+                               "--socket", socket, NULL};
+  int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+  h->authority = spawn(words, null);
+  close(null);
+  wait_for_path(socket, h->authority);
 }
 
 void house_silence(struct house *h)

@@ -29,6 +29,8 @@ int house_run(const char *const *words, char *text, size_t cap);
 /* Authority and store in folder; nothing runs. */
 void house_init(struct house *h, const char *folder);
 void house_serve(struct house *h);    /* start the authority */
+/* The same at another socket, for a test that stands between them. */
+void house_serve_at(struct house *h, const char *socket);
 void house_silence(struct house *h);  /* stop it */
 void house_start(struct house *h);    /* start hallmarkd, wait for its API */
 /* Start hallmarkd where it must fail: its exit code, what it said in text. */
