@@ -40,7 +40,8 @@ void authority_init(struct authority_end *e, const char *folder);
 void authority_serve(struct authority_end *e);
 /* SIGTERM; it must exit 0. */
 void authority_stop(struct authority_end *e);
-/* Ask; the status the answer carries, its text in e->err. */
+/* Ask, over the socket or, while nothing serves, by file (`issue`); the status the answer
+ * carries, its text in e->err. */
 enum hm_status authority_ask(struct authority_end *e, const struct hm_auth_question *q,
                              struct hm_auth_answer *a);
 

@@ -369,6 +369,46 @@ static void at_most_two_stand_and_one_may_replace_another(void **state)
   assert_int_equal(ask_pair(&host, &wishes, &a), HM_MISMATCH);
 }
 
+/* By file the asker may say how long the receipt may take; later than that is too late. */
+static void a_late_completion_fails_the_pairing(void **state)
+{
+  (void)state;
+  struct hm_pairing_request wishes;
+  struct hm_receipt receipt;
+  bool has;
+  authority_stop(&end);
+  pair_wish(&host, &camera, &wishes);
+  wishes.receipt_within = 1;
+  pair_run(&end, &host, &camera, &wishes, &pair);
+  (void)usleep(2200000);
+  assert_int_equal(complete(3, false, &receipt, &has), HM_TIMEOUT);
+  assert_int_equal(complete(3, false, &receipt, &has), HM_BURNT);
+  assert_int_equal(complete(0, true, &receipt, &has), HM_OK);
+  assert_int_equal(receipt.kind, HM_RECEIPT_FAILED);
+}
+
+static void files_may_take_days_and_a_restart_forgets_nothing(void **state)
+{
+  (void)state;
+  struct hm_pairing_request wishes;
+  struct hm_receipt receipt;
+  struct hm_pairing facts;
+  bool has;
+  authority_stop(&end);
+  pair_wish(&host, &camera, &wishes);
+  wishes.exp = wishes.iat + 30 * 86400;
+  pair_run(&end, &host, &camera, &wishes, &pair);
+  assert_int_equal(hm_pairing_open(&hm_crypto_openssl,
+                                   hm_bytes(pair.certificate, pair.certificate_len), end.key, NULL,
+                                   &facts),
+                   HM_OK);
+  assert_int_equal(facts.policy.receipt_within, 7 * 86400);
+  authority_serve(&end);
+  assert_int_equal(complete(3, false, &receipt, &has), HM_OK);
+  assert_true(has);
+  assert_int_equal(receipt.kind, HM_RECEIPT_COMPLETION);
+}
+
 /* ---- what the authority does not keep ------------------------------------------------- */
 
 static bool holds(const uint8_t *haystack, size_t len, const uint8_t needle[32])
@@ -465,6 +505,8 @@ int main(void)
       WITH_AUTHORITY(two_different_transcripts_end_it),
       WITH_AUTHORITY(a_revoked_pairing_does_not_complete),
       WITH_AUTHORITY(at_most_two_stand_and_one_may_replace_another),
+      WITH_AUTHORITY(a_late_completion_fails_the_pairing),
+      WITH_AUTHORITY(files_may_take_days_and_a_restart_forgets_nothing),
       WITH_AUTHORITY(no_pairing_secret_stays_in_its_memory),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,7 +9,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -578,6 +580,54 @@ static void a_stale_socket_is_replaced(void **state)
   assert_int_equal(access(end.socket, F_OK), -1);
 }
 
+/* As a service manager starts it: the socket is there first, and is told when it is ready. */
+static void it_takes_a_socket_handed_in_and_says_ready(void **state)
+{
+  char path[300], notify[300], said[64] = "";
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  int listener = -1, status;
+  snprintf(path, sizeof path, "%s/handed.sock", (char *)*state);
+  snprintf(notify, sizeof notify, "%s/notify.sock", (char *)*state);
+  assert_int_equal(hm_packet_listen(path, 0600, NULL, &listener, &end.err), HM_OK);
+  int told = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  memcpy(address.sun_path, notify, strlen(notify));
+  assert_int_equal(bind(told, (struct sockaddr *)&address, sizeof address), 0);
+  pid_t pid = fork();
+  if (pid == 0) {
+    char own[24];
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    snprintf(own, sizeof own, "%d", (int)getpid());
+    setenv("LISTEN_PID", own, 1);
+    setenv("LISTEN_FDS", "1", 1);
+    setenv("NOTIFY_SOCKET", notify, 1);
+    dup2(open("/dev/null", O_WRONLY | O_CLOEXEC), 2);
+    if (listener != 3)
+      dup2(listener, 3);
+    else
+      fcntl(3, F_SETFD, 0);
+    execl(HM_BIN "/hallmark-authority", "hallmark-authority", "serve", "--state", end.state,
+          (char *)NULL);
+    _exit(127);
+  }
+  assert_true(recv(told, said, sizeof said - 1, 0) > 0);
+  assert_string_equal(said, "READY=1");
+  assert_int_equal(hm_auth_link_open(&end.link, path, &end.err), HM_OK);
+  end.pid = pid;
+  struct hm_signed_time time;
+  hello(&time);
+  hm_auth_link_close(&end.link);
+  end.pid = 0;
+  assert_int_equal(kill(pid, SIGINT), 0);
+  assert_int_equal(waitpid(pid, &status, 0), pid);
+  assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+  /* not ours to remove */
+  assert_int_equal(access(path, F_OK), 0);
+  close(listener);
+  close(told);
+}
+
 static void it_leaves_no_core_file(void **state)
 {
   (void)state;
@@ -618,6 +668,7 @@ int main(void)
       SERVING(connections_are_counted),
       SERVING(strangers_are_closed),
       SERVING(a_stale_socket_is_replaced),
+      STOPPED(it_takes_a_socket_handed_in_and_says_ready),
       SERVING(it_leaves_no_core_file),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
