@@ -114,6 +114,7 @@ static enum hm_status build_and_append(struct hm_writer *w, const struct hm_now 
                                        struct hm_fault *fault)
 {
   struct hm_store_sizes sizes;
+  HM_TRY(hm_writer_disk(w, now, fault));
   HM_TRY(hm_writer_session(w, now, fault));
   hm_store_sizes(w->config.store, &sizes);
   struct hm_batch_frame frame = {.number = sizes.batches + 1,
@@ -218,7 +219,11 @@ static enum hm_status write_head(struct hm_writer *w)
 {
   struct hm_now now = hm_writer_now(w);
   struct hm_fault fault = w->fault;
-  enum hm_status status = w->failed == HM_OK ? hm_writer_head(w, &now, &fault) : w->failed;
+  enum hm_status status = w->failed;
+  if (status == HM_OK)
+    status = hm_writer_disk(w, &now, &fault);
+  if (status == HM_OK)
+    status = hm_writer_head(w, &now, &fault);
   note_failure(w, status);
   check_fatal(w, status, &fault);
   if (status != HM_OK)
@@ -282,6 +287,22 @@ static bool goes_after_batch(const struct hm_entry_request *r)
   }
 }
 
+/* What a nearly full disk still takes: what ends authority, and says that it ended. */
+static bool is_urgent(struct hm_bytes object)
+{
+  struct hm_sign1 s;
+  struct hm_receipt receipt;
+  if (hm_sign1_parse(object, false, &s) != HM_OK)
+    return false;
+  if (s.typ != HM_TYP_RECEIPT)
+    return s.typ == HM_TYP_REVOCATION;
+  if (hm_decode(&hm_shape_receipt, s.payload, &receipt, NULL) != HM_OK)
+    return false;
+  return receipt.kind == HM_RECEIPT_REVOCATION || receipt.kind == HM_RECEIPT_RETIREMENT ||
+         receipt.kind == HM_RECEIPT_EFFECTIVE || receipt.kind == HM_RECEIPT_PRUNING ||
+         receipt.kind == HM_RECEIPT_SEGMENT_CLOSED;
+}
+
 static enum hm_status make_entry(struct hm_writer *w, const struct hm_entry_request *r,
                                  const struct hm_now *now, struct hm_out *out)
 {
@@ -330,6 +351,8 @@ static void take_entry(struct hm_writer *w, const struct hm_entry_request *r)
       hm_fault_set(&fault, status, 0, "the control entry cannot be made: %s",
                    hm_status_text(status));
   }
+  if (status == HM_OK && !is_urgent(hm_out_bytes(&out)))
+    status = hm_writer_disk(w, &now, &fault);
   if (status == HM_OK) {
     struct hm_log_item item = {.object = hm_out_bytes(&out),
                                .attached_count = r->attached_count,

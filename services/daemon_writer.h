@@ -50,6 +50,9 @@ struct hm_writer_config {
   uint8_t boot_id[16];  /* of the start entry */
   uint32_t boot_count;
   unsigned commit_ms;   /* 0: 250 */
+  uint64_t disk_reserve; /* bytes; 0: 64 MiB. With less free, batches are refused (HM_FULL,
+                          * counted as dropped by the disk) and of entries only those that
+                          * end authority, and start, session, effective, are taken. */
 };
 
 /* Append the start entry and a fresh session key's certificate, then run. Blocks for

@@ -63,6 +63,8 @@ struct hm_writer {
   struct hm_last_head head;
   uint64_t first_pending_ns; /* boottime, 0 = nothing waits */
   uint64_t last_close_ns;
+  bool is_disk_low;
+  uint64_t disk_seen_ns;   /* boottime of the last look, 0 = never */
   struct hm_message *asks; /* checkpoints asked for, not yet answered */
   enum hm_status failed;   /* the store cannot go on */
   struct hm_fault fault;
@@ -78,6 +80,9 @@ enum hm_status HM_MUST_CHECK hm_writer_append(struct hm_writer *w, struct hm_log
                                               uint64_t *first, struct hm_fault *fault);
 /* The start entry and the first session key, in one commit. */
 enum hm_status HM_MUST_CHECK hm_writer_begin(struct hm_writer *w, struct hm_fault *fault);
+/* HM_FULL with less than the reserve left on the disk (looked at once a second). */
+enum hm_status HM_MUST_CHECK hm_writer_disk(struct hm_writer *w, const struct hm_now *now,
+                                            struct hm_fault *fault);
 /* A session key that may sign the next batch: the one there is, or a new one. */
 enum hm_status HM_MUST_CHECK hm_writer_session(struct hm_writer *w, const struct hm_now *now,
                                                struct hm_fault *fault);

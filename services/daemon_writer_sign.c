@@ -98,6 +98,25 @@ enum hm_status hm_writer_append(struct hm_writer *w, struct hm_log_item *items, 
   return HM_OK;
 }
 
+#define DISK_RESERVE (UINT64_C(64) << 20)
+
+enum hm_status hm_writer_disk(struct hm_writer *w, const struct hm_now *now,
+                              struct hm_fault *fault)
+{
+  uint64_t reserve = w->config.disk_reserve ? w->config.disk_reserve : DISK_RESERVE;
+  uint64_t used, available;
+  if (w->disk_seen_ns == 0 || now->boottime_ns - w->disk_seen_ns >= HM_SECOND_NS) {
+    w->disk_seen_ns = now->boottime_ns;
+    w->is_disk_low = hm_store_bytes(w->config.store, &used, &available) == HM_OK &&
+                     available < reserve;
+  }
+  if (w->is_disk_low)
+    return hm_fault_set(fault, HM_FULL, 0,
+                        "the store's disk has less than %llu MiB left; free some space",
+                        (unsigned long long)(reserve >> 20));
+  return HM_OK;
+}
+
 /* ---- sessions ----------------------------------------------------------------------------------- */
 static enum hm_status make_session(struct hm_writer *w, const struct hm_now *now,
                                    struct hm_session_key *fresh, struct hm_out *out)

@@ -36,15 +36,21 @@ static inline struct hm_now now(void *user)
   return n;
 }
 
-static inline void start(struct desk *d)
+static inline void start_with(struct desk *d, uint64_t disk_reserve)
 {
   struct hm_writer_config config = {.crypto = c, .store = d->store, .entity = &world.host.signer,
-                                    .now = now, .boot_count = 3, .commit_ms = 30};
+                                    .now = now, .boot_count = 3, .commit_ms = 30,
+                                    .disk_reserve = disk_reserve};
   struct hm_fault fault = {0, ""};
   memset(config.boot_id, 0xb0, 16);
   enum hm_status status = hm_writer_start(&config, &d->writer, &fault);
   if (status != HM_OK)
     fail_msg("start: %s", fault.text);
+}
+
+static inline void start(struct desk *d)
+{
+  start_with(d, 0);
 }
 
 static inline int group_setup(void **state)

@@ -121,6 +121,33 @@ static void a_full_disk_is_told_and_passes(void **state)
   assert_int_equal(dropped, failed); /* the loss itself is signed */
 }
 
+/* With less left than the reserve: no batch, but what ends authority is taken. */
+static void a_low_disk_takes_only_what_ends_authority(void **state)
+{
+  struct desk *d = *state;
+  stop(d);
+  start_with(d, UINT64_MAX);
+  struct hm_writer_sensor sensor = {.control = d->binding};
+  memcpy(sensor.lct, world.camera.signer.kid, 32);
+  assert_int_equal(hm_writer_sensor(d->writer, &sensor), HM_OK);
+  observe(d, 1);
+  struct hm_writer_result r = await(d, HM_RESULT_OBSERVATION);
+  assert_int_equal(r.status, HM_FULL);
+  assert_non_null(strstr(r.fault.text, "MiB left"));
+  struct hm_receipt receipt = {.level = 1, .kind = HM_RECEIPT_CALIBRATION};
+  struct hm_entry_request request = {.source = HM_ENTRY_RECEIPT, .receipt = &receipt};
+  assert_int_equal(hm_writer_entry(d->writer, &request), HM_OK);
+  assert_int_equal(await(d, HM_RESULT_ENTRY).status, HM_FULL);
+  struct hm_revocation local = {.reason = HM_REASON_OPERATOR};
+  memcpy(local.certificate, world.pairing_facts.name, 32);
+  request = (struct hm_entry_request){.source = HM_ENTRY_LOCAL, .local = &local};
+  assert_int_equal(hm_writer_entry(d->writer, &request), HM_OK);
+  assert_int_equal(await(d, HM_RESULT_ENTRY).status, HM_OK);
+  assert_int_equal(hm_writer_stop(d->writer, NULL), HM_FULL);
+  hm_writer_free(d->writer);
+  d->writer = NULL;
+}
+
 static void acknowledged_records_survive_sigkill(void **state)
 {
   struct desk *d = *state;
@@ -229,6 +256,7 @@ int main(void)
       AT_DESK(a_stop_writes_everything_and_a_start_goes_on),
       AT_DESK(a_session_key_lasts_a_day),
       AT_DESK(a_full_disk_is_told_and_passes),
+      AT_DESK(a_low_disk_takes_only_what_ends_authority),
       AT_DESK(acknowledged_records_survive_sigkill),
       cmocka_unit_test(an_inbox_is_bounded_for_each_sensor),
   };
