@@ -170,8 +170,11 @@ static void say_pairing(struct cli *cli, JsonObject *pairing)
   double first = hm_json_get_number(gate, "first_frame_ms", -1);
   cli_say("%s  %s  %s  until %s   ", name, context, entry, until);
   if (first >= 0) {
-    cli_say("flowing: first frame after %.2f s, %.1f fps\n", first / 1000,
-            hm_json_get_number(gate, "fps", 0));
+    double fps = hm_json_get_number(gate, "fps", 0);
+    cli_say("flowing: first frame after %.2f s", first / 1000);
+    if (fps > 0)
+      cli_say(", %.1f fps", fps);
+    cli_say("\n");
     return;
   }
   g_autofree char *state = cli_text(gate, "state");

@@ -44,15 +44,25 @@ static enum hm_status trust_authority(const char *file, const char *key, struct 
   return hm_public_write(key, point, err);
 }
 
+/* host gets the LCT id from the line "host       lct:..." of hallmarkd. */
 static enum hm_status make_store(const struct hm_paths *paths, const char *state,
-                                 struct hm_error *err)
+                                 char host[HM_LCT_TEXT + 1], struct hm_error *err)
 {
+  g_autoptr(GBytes) out = NULL;
   g_autofree char *program = cli_program("hallmarkd");
   const char *argv[] = {program, "--init", "--state", state, NULL};
   if (paths->is_system)
     argv[2] = NULL;
   int code = 0;
-  enum hm_status status = cli_run(argv, NULL, 0, NULL, &code, err);
+  enum hm_status status = cli_run(argv, NULL, HM_JSON_BODY, &out, &code, err);
+  if (status == HM_OK) {
+    size_t len = 0;
+    const char *text = g_bytes_get_data(out, &len);
+    const char *lct = g_strstr_len(text, (gssize)len, "lct:web4:");
+    size_t left = lct ? len - (size_t)(lct - text) : 0;
+    if (left >= HM_LCT_TEXT)
+      g_strlcpy(host, lct, HM_LCT_TEXT + 1);
+  }
   if (status != HM_OK && code == 9)
     err->status = status = HM_EXISTS;
   if (status != HM_OK && code == 5)
@@ -71,11 +81,12 @@ static void say_start(const struct hm_paths *paths, bool has_authority)
   cli_say("           hallmark-media%s\n", tail);
 }
 
-static void say_done(struct cli *cli, const struct hm_paths *paths, const char *key,
-                     bool has_authority)
+static void say_done(struct cli *cli, const struct hm_paths *paths, const char *host,
+                     const char *key, bool has_authority)
 {
   if (cli->json) {
     g_autoptr(JsonObject) o = json_object_new();
+    hm_json_set_text(o, "host", host);
     hm_json_set_text(o, "state", paths->state);
     hm_json_set_text(o, "store", paths->store);
     hm_json_set_text(o, "authority", key);
@@ -85,6 +96,7 @@ static void say_done(struct cli *cli, const struct hm_paths *paths, const char *
   }
   if (cli->quiet)
     return;
+  cli_say("identity   %s\n", host);
   cli_say("store      %s\n", paths->store);
   cli_say("authority  %s   give this file to whoever must verify\n", key);
   if (has_authority)
@@ -97,6 +109,7 @@ int cli_init(struct cli *cli, const struct cli_args *args)
 {
   struct hm_error err = {HM_OK, ""};
   struct hm_paths paths;
+  char host[HM_LCT_TEXT + 1] = "";
   const char *authority = cli_flag(args, "--authority");
   if (cli->store || cli->socket)
     return cli_usage(args->verb, "takes --state DIR, not --store or --socket");
@@ -110,9 +123,9 @@ int cli_init(struct cli *cli, const struct cli_args *args)
     status = authority ? trust_authority(authority, key, &err)
                        : make_authority(&paths, paths.state, key, &err);
   if (status == HM_OK)
-    status = make_store(&paths, paths.state, &err);
+    status = make_store(&paths, paths.state, host, &err);
   if (status != HM_OK)
     return cli_fail(cli, "init", &err);
-  say_done(cli, &paths, key, !authority);
+  say_done(cli, &paths, host, key, !authority);
   return 0;
 }

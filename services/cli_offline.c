@@ -120,12 +120,51 @@ static enum hm_status answer_status(struct answerer *a, uint64_t number, struct 
   return HM_OK;
 }
 
+/* The authorities of the state folder that the store stands in, if it does. */
+static bool find_anchors(struct answerer *a, struct hm_anchors *anchors)
+{
+  g_autofree char *above = g_path_get_dirname(a->asked->store);
+  g_autofree char *trust = g_build_filename(above, "etc", "trust.d", NULL);
+  return hm_anchors_add_folder(anchors, trust, NULL) == HM_OK;
+}
+
 static enum hm_status answer_memory(struct answerer *a, uint64_t number, struct hm_error *err)
 {
   JsonObject *object = NULL;
-  HM_TRY(hm_view_memory(&a->view, number, &object, err));
+  struct hm_anchors anchors = {0};
+  const char *proof = find_anchors(a, &anchors)
+                          ? hm_chain_word(a->view.crypto, a->view.store, &anchors, number)
+                          : NULL;
+  HM_TRY(hm_view_memory(&a->view, number, proof, &object, err));
   put_json(a, object);
   return HM_OK;
+}
+
+static enum hm_status answer_entities(struct answerer *a, uint64_t number, struct hm_error *err)
+{
+  (void)number;
+  JsonObject *object = NULL;
+  HM_TRY(hm_view_entities(&a->view, (uint64_t)g_get_real_time() / 1000000, &object, err));
+  put_json(a, object);
+  return HM_OK;
+}
+
+/* One of them, by its name. */
+static enum hm_status answer_entity(struct answerer *a, uint64_t number, struct hm_error *err)
+{
+  (void)number;
+  g_autoptr(JsonObject) all = NULL;
+  const char *name = a->asked->path + strlen("/api/entities/");
+  HM_TRY(hm_view_entities(&a->view, (uint64_t)g_get_real_time() / 1000000, &all, err));
+  JsonArray *list = hm_json_get_list(all, "entities");
+  for (guint i = 0; i < json_array_get_length(list); i++) {
+    JsonObject *entity = json_array_get_object_element(list, i);
+    if (g_strcmp0(hm_json_get_text(entity, "name"), name) == 0) {
+      put_json(a, json_object_ref(entity));
+      return HM_OK;
+    }
+  }
+  return hm_fail(err, HM_NOT_FOUND, "%s: no entity of this name in %s", name, a->asked->store);
 }
 
 static enum hm_status answer_picture(struct answerer *a, uint64_t number, struct hm_error *err)
@@ -196,9 +235,7 @@ static enum hm_status answer_query(struct answerer *a, uint64_t number, struct h
   /* Each hit's chain is followed where an authority is known. */
   const char *proofs[HM_QUERY_HITS_MAX] = {NULL};
   struct hm_anchors anchors = {0};
-  g_autofree char *above = g_path_get_dirname(a->asked->store);
-  g_autofree char *trust = g_build_filename(above, "etc", "trust.d", NULL);
-  if (hm_anchors_add_folder(&anchors, trust, NULL) == HM_OK)
+  if (find_anchors(a, &anchors))
     for (uint32_t i = 0; i < run->count; i++)
       proofs[i] = hm_chain_word(a->view.crypto, a->view.store, &anchors, run->hits[i].number);
   HM_TRY(hm_view_query_answer(&a->view, run, proofs, &object, err));
@@ -211,6 +248,8 @@ static const struct {
   enum hm_status (*answer)(struct answerer *a, uint64_t number, struct hm_error *err);
 } answers[] = {
     {"GET", "/api/status", NULL, answer_status},
+    {"GET", "/api/entities/", NULL, answer_entity},
+    {"GET", "/api/entities", NULL, answer_entities},
     {"GET", "/api/control", NULL, answer_control},
     {"GET", "/api/memories/m", "/picture", answer_picture},
     {"GET", "/api/memories/m", "/why", answer_why},
@@ -253,6 +292,11 @@ static enum hm_status work(void *user, GByteArray *out, struct hm_error *err)
     return hm_fail(err, status, "%s: a hallmarkd holds it; ask it without --store", asked->store);
   if (status != HM_OK)
     return hm_fail(err, status, "%s", fault.text[0] ? fault.text : hm_status_text(status));
+  uint8_t host[32];
+  char hex[65];
+  hm_log_owner(hm_store_control(a.view.store), host);
+  hm_text_hex(host, 32, hex);
+  g_hash_table_insert(names, g_strdup(hex), g_strdup("host"));
   status = answer_path(&a, err);
   hm_store_close(a.view.store);
   return status;

@@ -45,15 +45,31 @@ static void say_broken(struct cli *cli, const struct hm_proof_step *step)
     cli_say("  %s\n", values);
 }
 
-static void say_step(struct cli *cli, const struct hm_proof_step *step)
+/* Where a link stands in the tree: a record rests on its content and its leaf, the leaf
+ * on the batch receipt, that on the session key, the pairing and the sensor, these on
+ * the log of the host, and all on the authority. */
+static const struct {
+  enum hm_proof_link link;
+  int depth;
+} tree_order[] = {
+    {HM_LINK_FILE, 1},       {HM_LINK_RECORD, 1},     {HM_LINK_PICTURE, 1}, {HM_LINK_VECTOR, 1},
+    {HM_LINK_ENCODER, 2},    {HM_LINK_LEAF, 1},       {HM_LINK_RECEIPT, 2}, {HM_LINK_FACTS, 3},
+    {HM_LINK_SENSOR_LEAF, 3},{HM_LINK_SESSION, 3},    {HM_LINK_TIME, 3},    {HM_LINK_PAIRING, 2},
+    {HM_LINK_COMPLETION, 3}, {HM_LINK_LIVE, 3},       {HM_LINK_REVOCATION, 3}, {HM_LINK_SENSOR, 2},
+    {HM_LINK_ENTRY, 2},      {HM_LINK_HEAD, 2},       {HM_LINK_CHECKPOINT, 3}, {HM_LINK_WITNESS, 3},
+    {HM_LINK_HOST, 2},       {HM_LINK_AUTHORITY, 3},
+};
+
+static void say_step(struct cli *cli, const struct hm_proof_step *step, int depth)
 {
   static const char *const words[] = {
       [HM_STEP_OK] = "ok", [HM_STEP_BROKEN] = "BROKEN", [HM_STEP_NOTE] = "note"};
   char object[24], mark[32];
+  int indent = 3 * (depth - 1);
   hm_chain_object(step, object);
-  cli_say("%*s%s%-12s %-6s ", 2 * CLAMP(step->depth, 0, 12), "", step->depth > 0 ? "- " : "",
-          hm_proof_link_name(step->link), object);
-  cli_say("%s  %s", cli_mark(cli, words[step->result], mark), step->sentence);
+  cli_say("%*s`- %-*s %-6s ", indent, "", 22 - indent, hm_proof_link_name(step->link), object);
+  cli_say("%s%*s  %s", cli_mark(cli, words[step->result], mark),
+          6 - (int)strlen(words[step->result]), "", step->sentence);
   if (step->has_entity) {
     const char *name = cli_name_of(cli, step->entity);
     char brief[HM_LCT_SHORT + 1];
@@ -64,7 +80,21 @@ static void say_step(struct cli *cli, const struct hm_proof_step *step)
   cli_say("\n");
   g_autofree char *values = hm_chain_values(step);
   if (values[0] && (step->result == HM_STEP_BROKEN || cli->verbose))
-    cli_say("%*s%s\n", 2 * CLAMP(step->depth, 0, 12) + 4, "", values);
+    cli_say("%*s%s\n", indent + 6, "", values);
+}
+
+/* The steps come as the verifier takes them; a chain of one record is shown from the
+ * record down to the authority. */
+static void say_tree(struct cli *cli, const char *what, const struct hm_chain *chain)
+{
+  g_autofree char *shown = hm_text_escape(what);
+  cli_say("%s\n", shown);
+  for (size_t i = 0; i < G_N_ELEMENTS(tree_order); i++)
+    for (guint s = 0; s < chain->steps->len; s++) {
+      const struct hm_proof_step *step = &g_array_index(chain->steps, struct hm_proof_step, s);
+      if (step->link == tree_order[i].link)
+        say_step(cli, step, tree_order[i].depth);
+    }
 }
 
 static void say_limits(const struct hm_chain *chain)
@@ -76,15 +106,13 @@ static void say_limits(const struct hm_chain *chain)
 
 void cli_print_chain(struct cli *cli, const char *what, const struct hm_chain *chain)
 {
-  for (guint i = 0; i < chain->steps->len; i++)
-    say_step(cli, &g_array_index(chain->steps, struct hm_proof_step, i));
-  if (chain->verdict.has_broken)
-    say_broken(cli, &chain->verdict.broken);
+  say_tree(cli, what, chain);
+  cli_say("\n");
   say_verdict(cli, what, chain);
   say_limits(chain);
 }
 
-/* ---- verifying in a child: the file is hostile until it is proven ------------------------------- */
+/* ---- verifying ------------------------------------------------------------------------------ */
 static enum hm_status verify_bytes(struct hm_bytes file, const struct hm_anchors *anchors,
                                    const uint8_t (*pins)[32], size_t pin_count, bool recompute,
                                    bool keep_steps, struct hm_chain *chain, struct hm_error *err)
@@ -101,7 +129,7 @@ static enum hm_status verify_bytes(struct hm_bytes file, const struct hm_anchors
 static int say_chain(struct cli *cli, const char *what, const struct hm_chain *chain, bool is_long)
 {
   if (cli->json) {
-    JsonObject *o = hm_chain_json(chain, cli->store ? NULL : cli_name_of, cli);
+    JsonObject *o = hm_chain_json(chain, cli_name_of, cli);
     hm_json_set_text(o, "id", what);
     cli_json(o);
     json_object_unref(o);

@@ -103,6 +103,7 @@ static const struct route *find_route(struct hm_api_request *r, struct hm_error 
     r->object = g_steal_pointer(&object);
     return &routes[i];
   }
+  r->is_wrong_method = is_known;
   if (is_known)
     (void)hm_fail(error, HM_UNSUPPORTED, "%s: no such method for %s", method, r->path);
   else
@@ -179,8 +180,9 @@ void hm_api_problem(struct hm_api_request *r, const struct hm_error *error)
   g_autofree char *detail = mend ? g_strndup(text, (size_t)(mend - text)) : g_strdup(text);
   g_autoptr(JsonObject) o = json_object_new();
   hm_json_set_text(o, "type", "about:blank");
-  hm_json_set_text(o, "title", row->sentence);
-  json_object_set_int_member(o, "status", row->http);
+  hm_json_set_text(o, "title", r->is_wrong_method ? "no such method" : row->sentence);
+  unsigned http = r->is_wrong_method ? 405 : (unsigned)row->http;
+  json_object_set_int_member(o, "status", http);
   hm_json_set_text(o, "code", row->w4);
   hm_json_set_text(o, "hm_status", row->name);
   hm_json_set_text(o, "detail", detail);
@@ -188,7 +190,7 @@ void hm_api_problem(struct hm_api_request *r, const struct hm_error *error)
     hm_json_set_text(o, "mend", mend + strlen("; run: "));
   g_autofree char *line = hm_json_line(o);
   r->api->refused_requests++;
-  put_response(r, (unsigned)row->http, "application/problem+json", line, strlen(line));
+  put_response(r, http, "application/problem+json", line, strlen(line));
   finish(r);
 }
 

@@ -65,7 +65,7 @@ struct hm_api_request {
   GHashTable *query;          /* of the URL, or NULL */
   JsonObject *body;           /* checked by the route's table, or NULL */
   GByteArray *raw;            /* body as it came */
-  bool is_too_large;
+  bool is_too_large, is_wrong_method;
   bool is_gone;    /* the client left */
   bool is_waiting; /* answered later */
 };
@@ -103,6 +103,9 @@ void hm_api_post_revocations(struct hm_api_request *request);
 /* An entity, a pairing, as the API says them. */
 JsonObject *hm_api_entity(const struct hm_core_entity *entity);
 JsonObject *hm_api_pairing(const char *name, const struct hm_core_pairing *pairing);
+
+/* "proven", "not proven", "signed", "damaged": the chain of one memory, followed now. */
+const char *hm_api_proof_word(struct hm_api *api, uint64_t number);
 
 /* Events: end all followers (at stop). */
 void hm_api_followers_end(struct hm_api *api);

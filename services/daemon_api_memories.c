@@ -6,6 +6,7 @@
 
 #include "services/daemon_api.h"
 #include "services/text.h"
+#include "services/view_chain.h"
 
 static enum hm_status read_number(const char *text, uint64_t *number, struct hm_error *error)
 {
@@ -14,13 +15,22 @@ static enum hm_status read_number(const char *text, uint64_t *number, struct hm_
   return hm_fail(error, HM_MALFORMED, "%.32s: expected a memory, mN", text);
 }
 
+const char *hm_api_proof_word(struct hm_api *api, uint64_t number)
+{
+  struct hm_anchors anchors = {.count = 1};
+  anchors.authority[0].name = "authority";
+  hm_core_authority_key(api->core, anchors.authority[0].point);
+  return hm_chain_word(api->view.crypto, api->view.store, &anchors, number);
+}
+
 void hm_api_get_memory(struct hm_api_request *r)
 {
   struct hm_error error = {HM_OK, ""};
   uint64_t number = 0;
   JsonObject *object = NULL;
   if (read_number(r->object, &number, &error) != HM_OK ||
-      hm_view_memory(&r->api->view, number, &object, &error) != HM_OK)
+      hm_view_memory(&r->api->view, number, hm_api_proof_word(r->api, number), &object, &error) !=
+          HM_OK)
     hm_api_problem(r, &error);
   else
     hm_api_answer(r, 200, object);

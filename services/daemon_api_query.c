@@ -6,12 +6,10 @@
 #include <string.h>
 
 #include "services/daemon_api.h"
-#include "services/view_chain.h"
 
 struct query_job {
   struct hm_api_request *request;
   struct hm_query_run run;
-  struct hm_anchors anchors;
   uint32_t judged; /* hits whose chain was followed */
   const char *proofs[HM_QUERY_HITS_MAX];
 };
@@ -32,9 +30,8 @@ static bool judge_next(struct query_job *job)
 {
   if (job->judged == job->run.count)
     return false;
-  const struct hm_view *view = &job->request->api->view;
   job->proofs[job->judged] =
-      hm_chain_word(view->crypto, view->store, &job->anchors, job->run.hits[job->judged].number);
+      hm_api_proof_word(job->request->api, job->run.hits[job->judged].number);
   job->judged++;
   return true;
 }
@@ -73,9 +70,6 @@ void hm_api_post_query(struct hm_api_request *r)
     hm_api_problem(r, &error);
     return;
   }
-  job->anchors.count = 1;
-  job->anchors.authority[0].name = "authority";
-  hm_core_authority_key(r->api->core, job->anchors.authority[0].point);
   hm_api_wait(r);
   g_idle_add_full(G_PRIORITY_LOW, on_step, job, NULL);
 }

@@ -39,7 +39,8 @@ enum hm_status HM_MUST_CHECK hm_view_record(const struct hm_view *view,
                                             struct hm_error *err);
 /* Memory mN. */
 enum hm_status HM_MUST_CHECK hm_view_memory(const struct hm_view *view, uint64_t number,
-                                            JsonObject **out, struct hm_error *err);
+                                            const char *proof, JsonObject **out,
+                                            struct hm_error *err);
 /* Its evidence picture: HM_PICTURE_BYTES and their pixel format; HM_NOT_FOUND where it
  * has none or it was erased. */
 enum hm_status HM_MUST_CHECK hm_view_picture(const struct hm_view *view, uint64_t number,
@@ -54,6 +55,10 @@ enum hm_status HM_MUST_CHECK hm_view_entry(const struct hm_view *view,
 enum hm_status HM_MUST_CHECK hm_view_control(const struct hm_view *view, uint64_t since,
                                              uint64_t limit, JsonObject **out,
                                              struct hm_error *err);
+
+/* {"entities"} as the control log alone tells them; now_s judges what has expired. */
+enum hm_status HM_MUST_CHECK hm_view_entities(const struct hm_view *view, uint64_t now_s,
+                                              JsonObject **out, struct hm_error *err);
 
 /* ---- query ------------------------------------------------------------------------- */
 /* What the body of POST /api/query may hold. */

@@ -22,6 +22,13 @@ struct said {
 typedef enum hm_status (*describer)(const struct hm_view *view, struct hm_bytes object,
                                     struct said *said);
 
+/* Whole seconds of a certificate: RFC 3339 without a fraction. */
+static void format_seconds(uint64_t seconds, char out[HM_TEXT_TIME])
+{
+  hm_text_time_utc(seconds * UINT64_C(1000000000), out);
+  g_strlcpy(out + 19, "Z", HM_TEXT_TIME - 19);
+}
+
 static void set_subject(struct said *said, const uint8_t lct[32])
 {
   said->has_subject = true;
@@ -61,7 +68,7 @@ static enum hm_status describe_pairing(const struct hm_view *view, struct hm_byt
   char a[64], b[64], context[24], until[HM_TEXT_TIME];
   hm_view_name(view, pairing.policy.entities[0], a, sizeof a);
   hm_view_name(view, pairing.policy.entities[1], b, sizeof b);
-  hm_text_time_utc(pairing.exp * UINT64_C(1000000000), until);
+  format_seconds(pairing.exp, until);
   set_subject(said, pairing.policy.entities[1]);
   said->iat = pairing.iat;
   if (pairing.policy.has_context_name)
@@ -138,7 +145,7 @@ static enum hm_status describe_session(const struct hm_view *view, struct hm_byt
   HM_TRY(hm_signed_open(view->crypto, object, HM_TYP_SESSION, &hm_shape_session, NULL, &s, NULL,
                         NULL));
   char until[HM_TEXT_TIME];
-  hm_text_time_utc(s.exp * UINT64_C(1000000000), until);
+  format_seconds(s.exp, until);
   said->iat = s.iat;
   g_snprintf(said->what, sizeof said->what, "signs from r%" G_GUINT64_FORMAT " until %s", s.first,
              until);

@@ -215,13 +215,13 @@ static enum hm_status read_record(const struct hm_view *view, uint64_t number, u
   return HM_OK;
 }
 
-enum hm_status hm_view_memory(const struct hm_view *view, uint64_t number, JsonObject **out,
-                              struct hm_error *err)
+enum hm_status hm_view_memory(const struct hm_view *view, uint64_t number, const char *proof,
+                              JsonObject **out, struct hm_error *err)
 {
   g_autofree uint8_t *buffer = g_malloc(HM_STORED_RECORD_MAX);
   struct hm_stored_record stored;
   HM_TRY(read_record(view, number, buffer, &stored, err));
-  return hm_view_record(view, &stored, -1, NULL, out, err);
+  return hm_view_record(view, &stored, -1, proof, out, err);
 }
 
 enum hm_status hm_view_picture(const struct hm_view *view, uint64_t number, uint8_t picture[3072],
