@@ -143,8 +143,8 @@ static enum hm_status measure(struct hm_analysis *a, const struct hm_frame *fram
   HM_TRY(hm_tiles_measure(hm_tile_kernel_best(), &frame->y, a->has_before ? &before : NULL,
                           hm_tile_limits(frame->range), a->buffers.tiles,
                           (size_t)grid->columns * grid->rows));
-  hm_trust_judge(grid, a->buffers.tiles, a->has_before, stamp->capture_ns, &a->history,
-                 &a->scratch, &a->result.trust, a->buffers.tile_trust);
+  hm_trust_judge(grid, a->buffers.tiles, a->has_before, stamp->capture_ns, &a->history, &a->scratch,
+                 &a->result.trust, a->buffers.tile_trust);
   a->thumb ^= 1;
   hm_thumb_make(&frame->y, &a->thumbs[a->thumb]);
   memset(&a->motion, 0, sizeof a->motion);
@@ -153,8 +153,7 @@ static enum hm_status measure(struct hm_analysis *a, const struct hm_frame *fram
     hm_motion_find(now, then, &a->motion);
     hm_motion_predict(now, then, &a->motion.global, &a->residual);
   }
-  return hm_focus_find(frame->width, frame->height, a->buffers.tiles, &a->buffers.focus,
-                       &a->focus);
+  return hm_focus_find(frame->width, frame->height, a->buffers.tiles, &a->buffers.focus, &a->focus);
 }
 
 /* ---- regions ------------------------------------------------------------------------ */
@@ -212,8 +211,7 @@ static void choose(struct hm_analysis *a, uint32_t count)
 
 static bool may_record(const struct hm_analysis *a)
 {
-  return a->result.trust.state == HM_SENSOR_OK &&
-         a->result.trust.value >= a->config.trust_gate_q8;
+  return a->result.trust.state == HM_SENSOR_OK && a->result.trust.value >= a->config.trust_gate_q8;
 }
 
 static uint64_t ns_of_ms(uint32_t ms)

@@ -29,11 +29,11 @@ enum {
 };
 
 struct hm_analysis_config {
-  hm_sha256_function *sha256; /* for the link hint; required */
+  hm_sha256_function *sha256;                  /* for the link hint; required */
   uint16_t record_q8, embed_q8, trust_gate_q8; /* 0 = the defaults above */
-  uint8_t top;                /* regions a frame, 1..8; 0 = 8 */
-  uint32_t ttl_ms;            /* a focus region lives this long unseen; 0 = 1000 */
-  uint32_t refractory_ms;     /* one region makes one memory in this time; 0 = 250 */
+  uint8_t top;                                 /* regions a frame, 1..8; 0 = 8 */
+  uint32_t ttl_ms;                             /* a focus region lives this long unseen; 0 = 1000 */
+  uint32_t refractory_ms; /* one region makes one memory in this time; 0 = 250 */
 };
 
 /* Who and when, as far as the frame knows it. */
@@ -42,8 +42,8 @@ struct hm_stamp {
   uint32_t sequence;   /* the gate's frame number, low 32 bits */
   uint16_t context;    /* of the first pairing, as are kid */
   uint8_t kid[2];
-  uint8_t sensor[8];   /* head of its LCT */
-  bool is_replay;      /* a recording: state "replay" where it would be "ok" */
+  uint8_t sensor[8]; /* head of its LCT */
+  bool is_replay;    /* a recording: state "replay" where it would be "ok" */
 };
 
 /* A region worth keeping. */
@@ -64,7 +64,7 @@ struct hm_analysis_result {
   const struct hm_tile *tiles; /* grid.columns * grid.rows */
   struct hm_trust trust;       /* its factors belong to every region's record */
   uint8_t record[HM_PERIPHERAL_BYTES];
-  uint32_t candidates;         /* regions found before the best were taken */
+  uint32_t candidates; /* regions found before the best were taken */
   uint32_t region_count;
   struct hm_region regions[HM_REGIONS_MAX]; /* falling value */
 };

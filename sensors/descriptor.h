@@ -25,7 +25,7 @@ enum {
   HM_PICTURE_HEIGHT = 64,
   HM_PICTURE_BYTES = 3072,
   HM_VECTOR_DIMENSION = 256,
-  HM_VECTOR_LENGTH = 400,   /* Euclidean length before rounding: similarity 1 is a dot of 160,000 */
+  HM_VECTOR_LENGTH = 400, /* Euclidean length before rounding: similarity 1 is a dot of 160,000 */
   HM_REGION_ENCODER_SCALE = 164, /* real = int8 * scale / 2^16: unit length */
   HM_REGION_ENCODER_BYTES_MAX = 128
 };
@@ -33,7 +33,8 @@ enum {
 #define HM_REGION_ENCODER_NAME "hm-region/1"
 
 /* Resize a region of a frame to its evidence picture: exact area means, then range
- * and matrix to limited BT.601, then hm_picture_settle. HM_MALFORMED where the region is not inside. */
+ * and matrix to limited BT.601, then hm_picture_settle. HM_MALFORMED where the region is not
+ * inside. */
 enum hm_status HM_MUST_CHECK hm_picture_from_region(const struct hm_frame *frame,
                                                     const struct hm_rect *region,
                                                     uint8_t picture[HM_PICTURE_BYTES]);
@@ -45,8 +46,7 @@ enum hm_status HM_MUST_CHECK hm_picture_from_i420(const uint8_t *i420, uint32_t 
                                                   uint8_t picture[HM_PICTURE_BYTES]);
 
 /* hm-region/1. Total: every picture has a vector. */
-void hm_region_encode(const uint8_t picture[HM_PICTURE_BYTES],
-                      int8_t vector[HM_VECTOR_DIMENSION]);
+void hm_region_encode(const uint8_t picture[HM_PICTURE_BYTES], int8_t vector[HM_VECTOR_DIMENSION]);
 
 /* The vector says nothing (all zero): stores refuse it. */
 bool hm_vector_is_zero(const int8_t vector[HM_VECTOR_DIMENSION]);

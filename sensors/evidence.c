@@ -143,8 +143,8 @@ enum hm_status hm_picture_from_i420(const uint8_t *i420, uint32_t width, uint32_
   struct hm_frame frame;
   if (width % 2 != 0 || height % 2 != 0)
     return HM_MALFORMED;
-  HM_TRY(hm_frame_make(HM_I420, HM_RANGE_LIMITED, HM_BT601, width, height, planes, strides,
-                       &frame));
+  HM_TRY(
+      hm_frame_make(HM_I420, HM_RANGE_LIMITED, HM_BT601, width, height, planes, strides, &frame));
   const struct hm_rect all = {0, 0, (uint16_t)width, (uint16_t)height};
   return hm_picture_from_region(&frame, &all, picture);
 }

@@ -9,12 +9,12 @@
 enum {
   CELL_PIXELS = HM_CELL_SIDE * HM_CELL_SIDE,
   TILE_ROW_CELLS = HM_TILE_SIDE / HM_CELL_SIDE,
-  LEAST_CHANGE = 4, /* grey levels a pixel */
+  LEAST_CHANGE = 4,        /* grey levels a pixel */
   TEXTURE_GRADIENT = 7200, /* as in frame trust */
-  CLOSE_X = 2,      /* 5 cells wide */
-  CLOSE_Y = 1,      /* 3 cells high */
+  CLOSE_X = 2,             /* 5 cells wide */
+  CLOSE_Y = 1,             /* 3 cells high */
   AXIS_CELLS = HM_FRAME_MAX_SIDE / HM_CELL_SIDE,
-  MEDIAN_BITS = 7,  /* the median is found in two steps of 7 bits */
+  MEDIAN_BITS = 7,     /* the median is found in two steps of 7 bits */
   SAME_REGION_IOU = 77 /* 0.3 */
 };
 
@@ -54,7 +54,8 @@ static uint32_t median_of(const uint16_t *sad, const uint8_t *mask, size_t cells
   for (int shift = MEDIAN_BITS; shift >= 0; shift -= MEDIAN_BITS) {
     size_t bins[1 << MEDIAN_BITS] = {0};
     for (size_t i = 0; i < cells; i++)
-      if (mask[i] != CELL_FREE && (shift == MEDIAN_BITS || (uint32_t)sad[i] >> MEDIAN_BITS == value))
+      if (mask[i] != CELL_FREE &&
+          (shift == MEDIAN_BITS || (uint32_t)sad[i] >> MEDIAN_BITS == value))
         bins[sad[i] >> shift & ((1 << MEDIAN_BITS) - 1)]++;
     uint32_t bin = 0;
     while (rank >= bins[bin])
@@ -182,8 +183,8 @@ enum hm_status hm_focus_find(uint32_t width, uint32_t height, const struct hm_ti
     return HM_OK;
   const size_t textured = gather(&c, width, tiles, work->sad, work->mask);
   out->median = median_of(work->sad, work->mask, count, textured);
-  out->threshold = LEAST_CHANGE * CELL_PIXELS > 3 * out->median ? LEAST_CHANGE * CELL_PIXELS
-                                                               : 3 * out->median;
+  out->threshold =
+      LEAST_CHANGE * CELL_PIXELS > 3 * out->median ? LEAST_CHANGE * CELL_PIXELS : 3 * out->median;
   size_t moved = 0;
   for (size_t i = 0; i < count; i++) {
     work->mask[i] = work->sad[i] > out->threshold ? CELL_IN : CELL_FREE;
@@ -260,8 +261,7 @@ struct hm_focus_entry *hm_focus_set_add(struct hm_focus_set *set, const struct h
   return e;
 }
 
-bool hm_focus_entry_remember(struct hm_focus_entry *entry, uint64_t now_ns,
-                             uint64_t refractory_ns)
+bool hm_focus_entry_remember(struct hm_focus_entry *entry, uint64_t now_ns, uint64_t refractory_ns)
 {
   if (entry == NULL)
     return true;
@@ -278,10 +278,10 @@ uint64_t hm_zone_mask(const struct hm_rect *box, uint32_t width, uint32_t height
   uint64_t mask = 0;
   for (uint32_t zone = 0; zone < 64; zone++) {
     const uint32_t column = zone % 8, row = zone / 8;
-    const bool across = box->x * 8u < (column + 1) * width &&
-                        (box->x + (uint32_t)box->width) * 8u > column * width;
-    const bool down = box->y * 8u < (row + 1) * height &&
-                      (box->y + (uint32_t)box->height) * 8u > row * height;
+    const bool across =
+        box->x * 8u < (column + 1) * width && (box->x + (uint32_t)box->width) * 8u > column * width;
+    const bool down =
+        box->y * 8u < (row + 1) * height && (box->y + (uint32_t)box->height) * 8u > row * height;
     if (across && down)
       mask |= (uint64_t)1 << zone;
   }

@@ -61,8 +61,8 @@ static inline size_t hm_focus_cells(uint32_t width, uint32_t height)
 /* Find the candidates of a frame of width x height pixels from its tiles. HM_SHORT_BUFFER
  * where work holds fewer cells. */
 enum hm_status HM_MUST_CHECK hm_focus_find(uint32_t width, uint32_t height,
-                                           const struct hm_tile *tiles,
-                                           struct hm_focus_work *work, struct hm_focus *out);
+                                           const struct hm_tile *tiles, struct hm_focus_work *work,
+                                           struct hm_focus *out);
 
 /* ---- the focus set ------------------------------------------------------------------ */
 
@@ -89,8 +89,7 @@ struct hm_focus_entry *hm_focus_set_add(struct hm_focus_set *set, const struct h
                                         uint32_t value, uint64_t now_ns, uint32_t top);
 
 /* The entry (NULL: a region that is not held) may make a memory now; if so that is noted. */
-bool hm_focus_entry_remember(struct hm_focus_entry *entry, uint64_t now_ns,
-                             uint64_t refractory_ns);
+bool hm_focus_entry_remember(struct hm_focus_entry *entry, uint64_t now_ns, uint64_t refractory_ns);
 
 /* Bit 8 * row + column for every zone (of 8x8 over the frame) that an entry in focus
  * touches. */

@@ -334,8 +334,8 @@ void hm_trust_judge(const struct hm_tile_grid *grid, const struct hm_tile *tiles
   out->textured_q8 = (uint16_t)((uint64_t)ONE * w.sharp_tiles / w.count);
   out->factors[HM_FACTOR_LIVE] = (uint16_t)live_factor(&w, history);
 
-  const struct hm_trust_sample now = {capture_ns, (uint32_t)(w.energy / w.count),
-                                      out->textured_q8, out->light};
+  const struct hm_trust_sample now = {capture_ns, (uint32_t)(w.energy / w.count), out->textured_q8,
+                                      out->light};
   watch_for_cover(history, &now);
   remember(history, &now);
   if (history->is_obscured)

@@ -57,12 +57,12 @@ enum { HM_TRUST_HISTORY = 32 };
 
 /* What is remembered of a sensor between frames; zeroed at the start. */
 struct hm_trust_history {
-  uint32_t still_run;     /* frames in a row without a sign of life */
-  uint8_t still_bits;     /* the last five frames, newest in bit 0: 1 = still */
+  uint32_t still_run; /* frames in a row without a sign of life */
+  uint8_t still_bits; /* the last five frames, newest in bit 0: 1 = still */
   bool is_obscured;
-  uint16_t lost_texture;  /* share of textured tiles before it was obscured */
-  uint8_t texture_back;   /* frames in a row with a quarter of it */
-  uint32_t samples;       /* ring of the last seconds, at most one a 50 ms */
+  uint16_t lost_texture; /* share of textured tiles before it was obscured */
+  uint8_t texture_back;  /* frames in a row with a quarter of it */
+  uint32_t samples;      /* ring of the last seconds, at most one a 50 ms */
   struct hm_trust_sample {
     uint64_t capture_ns;
     uint32_t energy; /* mean GE' of a tile */

@@ -85,8 +85,8 @@ static uint32_t block_sad(const uint8_t *a, const uint8_t *b, size_t stride)
 }
 
 /* SAD of the block against content that moved by (dx, dy); false outside. */
-static bool sad_at(const struct hm_thumb *now, const struct hm_thumb *before,
-                   const struct block *b, int32_t dx, int32_t dy, uint32_t *sad)
+static bool sad_at(const struct hm_thumb *now, const struct hm_thumb *before, const struct block *b,
+                   int32_t dx, int32_t dy, uint32_t *sad)
 {
   const int32_t x = (int32_t)b->x - dx, y = (int32_t)b->y - dy;
   if (x < 0 || y < 0 || x > (int32_t)now->width - BLOCK || y > (int32_t)now->height - BLOCK)
@@ -97,9 +97,8 @@ static bool sad_at(const struct hm_thumb *now, const struct hm_thumb *before,
 }
 
 /* Improve best with the positions around a centre. */
-static void search(const struct hm_thumb *now, const struct hm_thumb *before,
-                   const struct block *b, int32_t centre_x, int32_t centre_y, int32_t reach,
-                   struct match *best)
+static void search(const struct hm_thumb *now, const struct hm_thumb *before, const struct block *b,
+                   int32_t centre_x, int32_t centre_y, int32_t reach, struct match *best)
 {
   for (int32_t dy = centre_y - reach; dy <= centre_y + reach; dy++)
     for (int32_t dx = centre_x - reach; dx <= centre_x + reach; dx++) {
@@ -218,8 +217,7 @@ void hm_motion_find(const struct hm_thumb *now, const struct hm_thumb *before,
     if (!blocks[zone].has_texture)
       continue;
     struct match best = search_from_rest(now, before, &blocks[zone], NEAR);
-    search(now, before, &blocks[zone], whole(out->global.dx), whole(out->global.dy), NEAR,
-           &best);
+    search(now, before, &blocks[zone], whole(out->global.dx), whole(out->global.dy), NEAR, &best);
     out->zones[zone] = (struct hm_shift){HM_SHIFT_STEPS * best.dx, HM_SHIFT_STEPS * best.dy, true};
   }
 }

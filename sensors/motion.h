@@ -54,7 +54,8 @@ int16_t hm_motion_pixels(const struct hm_motion *motion, const struct hm_thumb *
 /* What the prediction left: |now - before moved by the global shift| in Q8 grey levels. */
 struct hm_residual {
   uint32_t width, height, log2_scale;
-  uint32_t doubt_q8; /* the middle residual where there is texture: what the shift can not explain */
+  uint32_t
+      doubt_q8; /* the middle residual where there is texture: what the shift can not explain */
   uint16_t map[HM_THUMB_SIDE * HM_THUMB_SIDE]; /* width * height; HM_UNPREDICTED */
 };
 

@@ -5,8 +5,7 @@
  */
 #include "sensors/novelty.h"
 
-uint32_t hm_novelty_q8(const struct hm_novelty *novelty,
-                       const int8_t vector[HM_VECTOR_DIMENSION])
+uint32_t hm_novelty_q8(const struct hm_novelty *novelty, const int8_t vector[HM_VECTOR_DIMENSION])
 {
   uint32_t nearest = 0;
   for (uint32_t i = 0; i < novelty->count; i++) {

@@ -18,8 +18,7 @@ struct hm_novelty {
 };
 
 /* 0 (seen before) .. 256 (unlike anything). */
-uint32_t hm_novelty_q8(const struct hm_novelty *novelty,
-                       const int8_t vector[HM_VECTOR_DIMENSION]);
+uint32_t hm_novelty_q8(const struct hm_novelty *novelty, const int8_t vector[HM_VECTOR_DIMENSION]);
 
 /* Remember a memory's vector; the oldest of 1,000 is forgotten. */
 void hm_novelty_remember(struct hm_novelty *novelty, const int8_t vector[HM_VECTOR_DIMENSION]);

@@ -158,8 +158,7 @@ enum hm_status hm_peripheral_run_hash(const struct hm_peripheral_run *run,
 {
   if (run->count == 0)
     return HM_NOT_FOUND;
-  const struct hm_bytes part =
-      hm_bytes(run->records, (size_t)run->count * HM_PERIPHERAL_BYTES);
+  const struct hm_bytes part = hm_bytes(run->records, (size_t)run->count * HM_PERIPHERAL_BYTES);
   return sha256(&part, 1, hash);
 }
 

@@ -65,8 +65,7 @@ void hm_peripheral_encode(const struct hm_peripheral *p, uint8_t record[HM_PERIP
 
 /* HM_TRUNCATED / HM_TOO_LARGE for a length other than 256, HM_MALFORMED for a wrong
  * magic, HM_UNSUPPORTED for another version or a state over 6. */
-enum hm_status HM_MUST_CHECK hm_peripheral_decode(struct hm_bytes record,
-                                                  struct hm_peripheral *p);
+enum hm_status HM_MUST_CHECK hm_peripheral_decode(struct hm_bytes record, struct hm_peripheral *p);
 
 /* SHA-256 over the concatenation of parts: the sha256 of a crypto engine, or GLib's
  * checksum in an element that links no libcrypto. */

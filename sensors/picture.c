@@ -9,8 +9,8 @@
  */
 #include "sensors/picture.h"
 
-static struct hm_plane plane_of(const uint8_t *data, size_t stride, uint32_t width,
-                                uint32_t height, uint32_t step)
+static struct hm_plane plane_of(const uint8_t *data, size_t stride, uint32_t width, uint32_t height,
+                                uint32_t step)
 {
   struct hm_plane plane = {data, stride, width, height, step};
   return plane;
@@ -72,10 +72,9 @@ static uint32_t overlap(uint32_t a, uint32_t a_len, uint32_t b, uint32_t b_len)
 
 uint32_t hm_rect_iou_q8(const struct hm_rect *a, const struct hm_rect *b)
 {
-  const uint64_t both = (uint64_t)overlap(a->x, a->width, b->x, b->width) *
-                        overlap(a->y, a->height, b->y, b->height);
-  const uint64_t any =
-      (uint64_t)a->width * a->height + (uint64_t)b->width * b->height - both;
+  const uint64_t both =
+      (uint64_t)overlap(a->x, a->width, b->x, b->width) * overlap(a->y, a->height, b->y, b->height);
+  const uint64_t any = (uint64_t)a->width * a->height + (uint64_t)b->width * b->height - both;
   return any == 0 ? 0 : (uint32_t)(256 * both / any);
 }
 

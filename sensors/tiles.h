@@ -43,8 +43,8 @@ struct hm_tile_limits {
 /* Measures one whole tile. before NULL: SAD and sub-SADs are 0. */
 struct hm_tile_kernel {
   const char *name;
-  void (*whole)(const uint8_t *now, size_t now_stride, const uint8_t *before,
-                size_t before_stride, struct hm_tile_limits limits, struct hm_tile *out);
+  void (*whole)(const uint8_t *now, size_t now_stride, const uint8_t *before, size_t before_stride,
+                struct hm_tile_limits limits, struct hm_tile *out);
 };
 
 extern const struct hm_tile_kernel hm_tile_kernel_scalar;
@@ -61,7 +61,7 @@ struct hm_tile_limits hm_tile_limits(enum hm_luma_range range);
 enum hm_status HM_MUST_CHECK hm_tiles_measure(const struct hm_tile_kernel *kernel,
                                               const struct hm_plane *now,
                                               const struct hm_plane *before,
-                                              struct hm_tile_limits limits,
-                                              struct hm_tile *tiles, size_t capacity);
+                                              struct hm_tile_limits limits, struct hm_tile *tiles,
+                                              size_t capacity);
 
 #endif

@@ -79,10 +79,10 @@ static int32_t smooth(int32_t x, int32_t y, int32_t pitch, uint32_t salt)
 {
   const int32_t i = floor_div(x, pitch), j = floor_div(y, pitch);
   const int32_t fx = x - i * pitch, fy = y - j * pitch;
-  const int32_t top = (int32_t)lattice(i, j, salt) * (pitch - fx) +
-                      (int32_t)lattice(i + 1, j, salt) * fx;
-  const int32_t low = (int32_t)lattice(i, j + 1, salt) * (pitch - fx) +
-                      (int32_t)lattice(i + 1, j + 1, salt) * fx;
+  const int32_t top =
+      (int32_t)lattice(i, j, salt) * (pitch - fx) + (int32_t)lattice(i + 1, j, salt) * fx;
+  const int32_t low =
+      (int32_t)lattice(i, j + 1, salt) * (pitch - fx) + (int32_t)lattice(i + 1, j + 1, salt) * fx;
   return (top * (pitch - fy) + low * fy) / (pitch * pitch);
 }
 

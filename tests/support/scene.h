@@ -16,9 +16,9 @@ struct dice {
 };
 
 struct dice dice(uint64_t seed);
-uint32_t dice_roll(struct dice *d);                      /* 32 bits */
-uint32_t dice_below(struct dice *d, uint32_t limit);     /* 0 .. limit - 1 */
-int32_t dice_noise(struct dice *d, uint32_t sigma_q8);   /* near Gaussian, grey levels */
+uint32_t dice_roll(struct dice *d);                    /* 32 bits */
+uint32_t dice_below(struct dice *d, uint32_t limit);   /* 0 .. limit - 1 */
+int32_t dice_noise(struct dice *d, uint32_t sigma_q8); /* near Gaussian, grey levels */
 
 /* An I420 frame in memory of its own, packed. */
 struct scene {

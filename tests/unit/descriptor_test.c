@@ -55,7 +55,7 @@ static double real_mean(const uint8_t *luma, size_t stride, const struct hm_rect
 static void test_resize_is_the_area_mean(void **state)
 {
   (void)state;
-  static const struct hm_rect regions[] = {{0, 0, 200, 150}, {3, 5, 32, 64},  {7, 9, 61, 133},
+  static const struct hm_rect regions[] = {{0, 0, 200, 150}, {3, 5, 32, 64},   {7, 9, 61, 133},
                                            {0, 0, 1, 1},     {199, 149, 1, 1}, {13, 0, 8, 20},
                                            {150, 20, 50, 64}};
   static uint8_t luma[210 * 150];
@@ -65,9 +65,8 @@ static void test_resize_is_the_area_mean(void **state)
   const uint8_t *const planes[1] = {luma};
   const size_t strides[1] = {210};
   struct hm_frame f;
-  assert_int_equal(hm_frame_make(HM_GRAY8, HM_RANGE_LIMITED, HM_BT601, 200, 150, planes, strides,
-                                 &f),
-                   HM_OK);
+  assert_int_equal(
+      hm_frame_make(HM_GRAY8, HM_RANGE_LIMITED, HM_BT601, 200, 150, planes, strides, &f), HM_OK);
   for (size_t n = 0; n < sizeof regions / sizeof regions[0]; n++) {
     uint8_t picture[HM_PICTURE_BYTES];
     assert_int_equal(hm_picture_from_region(&f, &regions[n], picture), HM_OK);
@@ -87,8 +86,12 @@ static void test_regions_outside_are_refused(void **state)
   static uint8_t luma[40 * 40];
   const uint8_t *const planes[1] = {luma};
   const size_t strides[1] = {40};
-  static const struct hm_rect wrong[] = {{0, 0, 41, 1}, {0, 0, 1, 41},  {40, 0, 1, 1},
-                                         {0, 0, 0, 1},  {0, 0, 1, 0},   {39, 39, 2, 1},
+  static const struct hm_rect wrong[] = {{0, 0, 41, 1},
+                                         {0, 0, 1, 41},
+                                         {40, 0, 1, 1},
+                                         {0, 0, 0, 1},
+                                         {0, 0, 1, 0},
+                                         {39, 39, 2, 1},
                                          {65535, 65535, 65535, 65535}};
   struct hm_frame f;
   uint8_t picture[HM_PICTURE_BYTES];
@@ -160,9 +163,9 @@ static void test_known_colours(void **state)
   (void)state;
   static const struct {
     uint8_t rgb[3], yuv[3];
-  } known[] = {{{0, 0, 0}, {16, 128, 128}},      {{255, 255, 255}, {235, 128, 128}},
-               {{255, 0, 0}, {81, 90, 240}},     {{0, 255, 0}, {145, 54, 34}},
-               {{0, 0, 255}, {41, 240, 110}},    {{128, 128, 128}, {126, 128, 128}}};
+  } known[] = {{{0, 0, 0}, {16, 128, 128}},   {{255, 255, 255}, {235, 128, 128}},
+               {{255, 0, 0}, {81, 90, 240}},  {{0, 255, 0}, {145, 54, 34}},
+               {{0, 0, 255}, {41, 240, 110}}, {{128, 128, 128}, {126, 128, 128}}};
   for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
     uint8_t rgb[12], i420[6], back[12];
     for (int p = 0; p < 4; p++)
@@ -364,10 +367,10 @@ static void test_vector_is_frozen(void **state)
   }
   const struct hm_bytes part = hm_bytes(vectors, sizeof vectors);
   assert_int_equal(hm_crypto_openssl.sha256(&part, 1, digest), HM_OK);
-  static const uint8_t want[HM_HASH] = {
-      0x13, 0xcd, 0x63, 0x2b, 0xc1, 0xb1, 0x16, 0x33, 0x38, 0xad, 0xaf, 0x26,
-      0x4c, 0xcb, 0xad, 0x2b, 0xb2, 0xdd, 0xd7, 0x73, 0xae, 0xe3, 0x91, 0x38,
-      0x59, 0x92, 0x3b, 0xf1, 0x6e, 0xa6, 0xfc, 0xd7};
+  static const uint8_t want[HM_HASH] = {0x13, 0xcd, 0x63, 0x2b, 0xc1, 0xb1, 0x16, 0x33,
+                                        0x38, 0xad, 0xaf, 0x26, 0x4c, 0xcb, 0xad, 0x2b,
+                                        0xb2, 0xdd, 0xd7, 0x73, 0xae, 0xe3, 0x91, 0x38,
+                                        0x59, 0x92, 0x3b, 0xf1, 0x6e, 0xa6, 0xfc, 0xd7};
   assert_memory_equal(digest, want, sizeof want);
 }
 
@@ -394,8 +397,8 @@ static void test_encoder_hash_is_that_of_its_bytes(void **state)
   assert_memory_equal(hash, hm_region_encoder_hash, HM_HASH);
   /* {81: h'..', 82: "hm-region/1", 83: h'..', 84: 256, 85: 1, 86: 164} */
   static const uint8_t head[] = {0xa6, 0x18, 0x51, 0x58, 0x20};
-  static const uint8_t tail[] = {0x18, 0x54, 0x19, 0x01, 0x00, 0x18, 0x55,
-                                 0x01, 0x18, 0x56, 0x18, 0xa4};
+  static const uint8_t tail[] = {0x18, 0x54, 0x19, 0x01, 0x00, 0x18,
+                                 0x55, 0x01, 0x18, 0x56, 0x18, 0xa4};
   assert_memory_equal(bytes, head, sizeof head);
   assert_memory_equal(bytes + out.len - sizeof tail, tail, sizeof tail);
   hash_of(hm_region_encoder_model, hash);

@@ -119,10 +119,10 @@ static void test_closing_joins_near_parts_only(void **state)
 {
   struct table *t = *state;
   paint(t, 2, 4, 2, 4, 20);
-  paint(t, 8, 4, 2, 4, 20); /* a gap of 4 cells: closed (5 wide) */
+  paint(t, 8, 4, 2, 4, 20);  /* a gap of 4 cells: closed (5 wide) */
   paint(t, 15, 4, 2, 4, 20); /* a gap of 5: not */
   paint(t, 30, 4, 2, 3, 20);
-  paint(t, 30, 9, 2, 3, 20); /* a gap of 2 down: closed (3 high) */
+  paint(t, 30, 9, 2, 3, 20);  /* a gap of 2 down: closed (3 high) */
   paint(t, 30, 15, 2, 3, 20); /* a gap of 3: not */
   find(t);
   assert_int_equal(t->focus.count, 4);
@@ -155,7 +155,7 @@ static void test_box_leaves_out_the_thin_ends(void **state)
 static void test_small_things_are_dropped(void **state)
 {
   struct table *t = *state;
-  paint(t, 3, 3, 8, 2, 50); /* 16 pixels high */
+  paint(t, 3, 3, 8, 2, 50);   /* 16 pixels high */
   paint(t, 20, 20, 1, 3, 50); /* 8 x 24 */
   find(t);
   assert_int_equal(t->focus.found, 1);
@@ -262,8 +262,8 @@ static void test_focus_enters_and_leaves_with_hysteresis(void **state)
   static const struct {
     uint32_t value;
     bool is_focus;
-  } story[] = {{127, false}, {128, true}, {103, true}, {102, true}, {101, false}, {127, false},
-               {128, true}};
+  } story[] = {{127, false}, {128, true},  {103, true}, {102, true},
+               {101, false}, {127, false}, {128, true}};
   struct hm_focus_set set = {0};
   struct hm_rect box = {40, 64, 40, 64};
   for (size_t i = 0; i < sizeof story / sizeof story[0]; i++) {
@@ -300,9 +300,9 @@ static void test_refractory_time(void **state)
     memories += hm_focus_entry_remember(e, now, second / 4);
   }
   assert_int_equal(memories, 4); /* at 0, .267, .533, .8 s */
-  box.x = 200; /* another region is not held back by it */
-  assert_true(hm_focus_entry_remember(hm_focus_set_add(&set, &box, 100, second, 8), second,
-                                      second / 4));
+  box.x = 200;                   /* another region is not held back by it */
+  assert_true(
+      hm_focus_entry_remember(hm_focus_set_add(&set, &box, 100, second, 8), second, second / 4));
   assert_true(hm_focus_entry_remember(NULL, second, second / 4));
 }
 
@@ -329,7 +329,8 @@ static void test_iou(void **state)
   assert_int_equal(hm_rect_iou_q8(&a, &c), 0);
 }
 
-/* ---- motion ------------------------------------------------------------------------------------ */
+/* ---- motion ------------------------------------------------------------------------------------
+ */
 
 static struct hm_thumb thumbs[2];
 static struct hm_residual residual;
@@ -405,10 +406,17 @@ static void test_zone_byte(void **state)
   static const struct {
     int32_t dx, dy;
     uint8_t want;
-  } rows[] = {{4, 0, 4 << 4 | 0 << 1}, {3, 3, 4 << 4 | 1 << 1},   {0, 5, 5 << 4 | 2 << 1},
-              {-4, 4, 5 << 4 | 3 << 1}, {-7, 0, 7 << 4 | 4 << 1}, {-3, -3, 4 << 4 | 5 << 1},
-              {0, -2, 2 << 4 | 6 << 1}, {9, -9, 12 << 4 | 7 << 1}, {0, 40, 15 << 4 | 2 << 1},
-              {1, 0, 0}, {0, 0, 0}};
+  } rows[] = {{4, 0, 4 << 4 | 0 << 1},
+              {3, 3, 4 << 4 | 1 << 1},
+              {0, 5, 5 << 4 | 2 << 1},
+              {-4, 4, 5 << 4 | 3 << 1},
+              {-7, 0, 7 << 4 | 4 << 1},
+              {-3, -3, 4 << 4 | 5 << 1},
+              {0, -2, 2 << 4 | 6 << 1},
+              {9, -9, 12 << 4 | 7 << 1},
+              {0, 40, 15 << 4 | 2 << 1},
+              {1, 0, 0},
+              {0, 0, 0}};
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
     struct hm_motion m = {.global = {0, 0, true}};
     m.zones[7] = (struct hm_shift){16 * rows[i].dx, 16 * rows[i].dy, true};
@@ -477,9 +485,17 @@ static void test_surprise(void **state)
   (void)state;
   static const struct {
     uint32_t error, sigma, want; /* Q8 */
-  } rows[] = {{0, 256, 0},       {362, 256, 0},      {724, 256, 32},      {1448, 256, 64},
-              {362 << 4, 256, 128}, {65280, 256, 237}, {1448, 0, 64},      {1448, 1024, 0},
-              {2896, 1024, 32},  {5000, 8191, 0},    {UINT32_MAX - 1, 256, 256}};
+  } rows[] = {{0, 256, 0},
+              {362, 256, 0},
+              {724, 256, 32},
+              {1448, 256, 64},
+              {362 << 4, 256, 128},
+              {65280, 256, 237},
+              {1448, 0, 64},
+              {1448, 1024, 0},
+              {2896, 1024, 32},
+              {5000, 8191, 0},
+              {UINT32_MAX - 1, 256, 256}};
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
     assert_in_range(hm_surprise_q8(rows[i].error, rows[i].sigma) + 1, rows[i].want,
                     rows[i].want + 2);

@@ -116,8 +116,8 @@ static void test_exposure(void **state)
 {
   static const struct {
     uint32_t hi, lo, want;
-  } rows[] = {{0, 0, 256},    {52, 0, 256}, {30, 22, 256}, {54, 0, 255},  {0, 282, 128},
-              {512, 0, 0},    {511, 0, 1},  {0, 1024, 0},  {1024, 0, 0},  {260, 22, 128}};
+  } rows[] = {{0, 0, 256}, {52, 0, 256}, {30, 22, 256}, {54, 0, 255}, {0, 282, 128},
+              {512, 0, 0}, {511, 0, 1},  {0, 1024, 0},  {1024, 0, 0}, {260, 22, 128}};
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
     struct hm_tile tile = perfect;
     tile.hi = rows[i].hi;
@@ -132,7 +132,7 @@ static void test_sharp(void **state)
   /* q = 256 LE / GE against 102 .. 358; no noise */
   static const struct {
     uint32_t ge, le, want;
-  } rows[] = {{100000, 140000, 256}, {100000, 39843, 0},  {100000, 90000, 128},
+  } rows[] = {{100000, 140000, 256}, {100000, 39843, 0}, {100000, 90000, 128},
               {7200, 7200, 154},     {7199, 14398, 154}, {0, 0, 154}};
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
     struct hm_tile tile = perfect;
@@ -159,13 +159,49 @@ static void test_sharp_tiles_speak_for_the_others(void **state)
   }
 }
 
+static void test_noise_shows_no_sharpness(void **state)
+{
+  /* s8 = 1024 (sigma 4): the noise part of GE is 57600; texture must reach a quarter of it */
+  struct hm_tile tile = perfect;
+  tile.na = 17235;
+  tile.sad = 1 << 18;
+  tile.le = 10000000;
+  tile.ge = 57600 + 14399;
+  assert_int_equal(judge_alike(*state, &tile, true).noise_q8, 1024);
+  assert_int_equal(judge_alike(*state, &tile, true).factors[HM_FACTOR_SHARP], 154);
+  tile.ge = 57600 + 14400;
+  assert_int_equal(judge_alike(*state, &tile, true).factors[HM_FACTOR_SHARP], 256);
+}
+
+static void test_still_tiles(void **state)
+{
+  /* still: SAD <= 51 in at least 72 of the 80 tiles */
+  struct watch *w = *state;
+  static const struct {
+    int still;
+    uint32_t sad, live;
+  } rows[] = {{72, 51, 128}, {71, 51, 256}, {80, 52, 256}, {80, 0, 128}};
+  for (size_t n = 0; n < sizeof rows / sizeof rows[0]; n++) {
+    for (int i = 0; i < TILES; i++) {
+      w->tiles[i] = perfect;
+      w->tiles[i].sad = i < rows[n].still ? rows[n].sad : 1000;
+    }
+    memset(&w->history, 0, sizeof w->history);
+    hm_trust_judge(&grid, w->tiles, true, 0, &w->history, &w->scratch, &w->trust, NULL);
+    assert_int_equal(w->trust.factors[HM_FACTOR_LIVE], rows[n].live);
+  }
+}
+
 static void test_noise(void **state)
 {
   /* sigma from both estimates, the lesser counts: s8 = min(NA * 3894, SAD * 14520) >> 16 */
   static const struct {
     uint32_t na, sad, s8, want;
-  } rows[] = {{12926, 1 << 18, 768, 256},  {1 << 20, 3467, 768, 256}, {51704, 1 << 18, 3072, 0},
-              {34486, 1 << 18, 2049, 113}, {12926, 100, 22, 256}};
+  } rows[] = {{12926, 1 << 18, 768, 256},
+              {1 << 20, 3467, 768, 256},
+              {51704, 1 << 18, 3072, 0},
+              {34486, 1 << 18, 2049, 113},
+              {12926, 100, 22, 256}};
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
     struct hm_tile tile = perfect;
     tile.na = rows[i].na;
@@ -229,8 +265,8 @@ static void test_bands(void **state)
   static const struct {
     uint32_t trust;
     const char *band;
-  } rows[] = {{0, "obscured"},  {25, "obscured"}, {26, "poor"},      {76, "poor"},
-              {77, "limited"},  {127, "limited"}, {128, "good"},     {179, "good"},
+  } rows[] = {{0, "obscured"},    {25, "obscured"},  {26, "poor"},  {76, "poor"},
+              {77, "limited"},    {127, "limited"},  {128, "good"}, {179, "good"},
               {180, "excellent"}, {256, "excellent"}};
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
     assert_string_equal(hm_trust_band(rows[i].trust), rows[i].band);
@@ -346,7 +382,8 @@ static void test_one_doubled_frame_is_forgiven_at_once(void **state)
   assert_int_equal(w->trust.factors[HM_FACTOR_LIVE], 256);
 }
 
-/* ---- obscured ---------------------------------------------------------------------------------- */
+/* ---- obscured ----------------------------------------------------------------------------------
+ */
 
 static void look_around(struct watch *w)
 {
@@ -432,8 +469,7 @@ static void test_turn_to_a_wall_is_no_cover(void **state)
   for (int i = 1; i <= 15; i++) {
     scene_world(&w->scene, 60 - WIDTH * i / 15, 0);
     for (int y = 0; y < HEIGHT; y++)
-      memset(w->scene.bytes + y * WIDTH + WIDTH - WIDTH * i / 15, light,
-             (size_t)(WIDTH * i / 15));
+      memset(w->scene.bytes + y * WIDTH + WIDTH - WIDTH * i / 15, light, (size_t)(WIDTH * i / 15));
     scene_noise(&w->scene, &w->dice, 256);
     see(w);
   }
@@ -471,6 +507,8 @@ int main(void)
       cmocka_unit_test_setup_teardown(test_exposure, setup, teardown),
       cmocka_unit_test_setup_teardown(test_sharp, setup, teardown),
       cmocka_unit_test_setup_teardown(test_sharp_tiles_speak_for_the_others, setup, teardown),
+      cmocka_unit_test_setup_teardown(test_noise_shows_no_sharpness, setup, teardown),
+      cmocka_unit_test_setup_teardown(test_still_tiles, setup, teardown),
       cmocka_unit_test_setup_teardown(test_noise, setup, teardown),
       cmocka_unit_test_setup_teardown(test_noise_is_the_25th_percentile, setup, teardown),
       cmocka_unit_test_setup_teardown(test_information, setup, teardown),
@@ -485,7 +523,8 @@ int main(void)
       cmocka_unit_test_setup_teardown(test_covered_lens_falls_below_a_tenth, setup, teardown),
       cmocka_unit_test_setup_teardown(test_covered_in_one_step_at_the_same_light, setup, teardown),
       cmocka_unit_test_setup_teardown(test_approached_wall_is_no_cover, setup, teardown),
-      cmocka_unit_test_setup_teardown(test_even_a_noiseless_wall_stays_above_the_limit, setup, teardown),
+      cmocka_unit_test_setup_teardown(test_even_a_noiseless_wall_stays_above_the_limit, setup,
+                                      teardown),
       cmocka_unit_test_setup_teardown(test_turn_to_a_wall_is_no_cover, setup, teardown),
       cmocka_unit_test_setup_teardown(test_lights_out_is_dark, setup, teardown),
       cmocka_unit_test_setup_teardown(test_clock_that_jumps_back_is_harmless, setup, teardown),

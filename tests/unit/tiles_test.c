@@ -11,8 +11,8 @@
 
 #include <cmocka.h>
 
-#include "tests/support/scene.h"
 #include "sensors/tiles.h"
+#include "tests/support/scene.h"
 
 enum fill { FILL_RANDOM, FILL_ZERO, FILL_WHITE, FILL_CHECKER, FILL_STRIPES, FILL_COUNT };
 
@@ -42,8 +42,7 @@ static void board_fill(struct board *b, enum fill fill, struct dice *d)
   for (uint32_t y = 0; y < b->plane.height; y++)
     for (uint32_t x = 0; x < b->plane.width; x++) {
       const uint8_t values[FILL_COUNT] = {(uint8_t)dice_roll(d), 0, 255,
-                                          (uint8_t)((x + y) % 2 * 255),
-                                          (uint8_t)(x % 2 * 255)};
+                                          (uint8_t)((x + y) % 2 * 255), (uint8_t)(x % 2 * 255)};
       *at(b, x, y) = values[fill];
     }
 }
@@ -100,8 +99,8 @@ static void compare(const struct hm_plane *now, const struct hm_plane *before,
   struct hm_tile *tiles = malloc(count * sizeof *tiles);
   assert_non_null(tiles);
   memset(tiles, 0xa5, count * sizeof *tiles);
-  assert_int_equal(
-      hm_tiles_measure(hm_tile_kernel_best(), now, before, limits, tiles, count), HM_OK);
+  assert_int_equal(hm_tiles_measure(hm_tile_kernel_best(), now, before, limits, tiles, count),
+                   HM_OK);
   for (uint32_t row = 0; row < grid.rows; row++)
     for (uint32_t column = 0; column < grid.columns; column++) {
       struct hm_tile want;
@@ -252,45 +251,45 @@ static void test_frames_are_checked(void **state)
   const uint8_t *planes[3] = {bytes, bytes, bytes};
   size_t strides[3] = {9, 10, 5};
   struct hm_frame f;
-  assert_int_equal(
-      hm_frame_make(HM_GRAY8, HM_RANGE_FULL, HM_BT601, 9, 9, planes, strides, &f), HM_OK);
+  assert_int_equal(hm_frame_make(HM_GRAY8, HM_RANGE_FULL, HM_BT601, 9, 9, planes, strides, &f),
+                   HM_OK);
   assert_null(f.cb.data);
-  assert_int_equal(
-      hm_frame_make(HM_NV12, HM_RANGE_FULL, HM_BT601, 9, 9, planes, strides, &f), HM_OK);
+  assert_int_equal(hm_frame_make(HM_NV12, HM_RANGE_FULL, HM_BT601, 9, 9, planes, strides, &f),
+                   HM_OK);
   assert_int_equal(f.cb.width, 5);
   assert_int_equal(f.cr.step, 2);
   assert_ptr_equal(f.cr.data, bytes + 1);
   strides[1] = 9; /* one short of 5 pairs */
-  assert_int_equal(
-      hm_frame_make(HM_NV12, HM_RANGE_FULL, HM_BT601, 9, 9, planes, strides, &f),
-      HM_SHORT_BUFFER);
-  assert_int_equal(
-      hm_frame_make(HM_I420, HM_RANGE_FULL, HM_BT601, 9, 9, planes, strides, &f), HM_OK);
+  assert_int_equal(hm_frame_make(HM_NV12, HM_RANGE_FULL, HM_BT601, 9, 9, planes, strides, &f),
+                   HM_SHORT_BUFFER);
+  assert_int_equal(hm_frame_make(HM_I420, HM_RANGE_FULL, HM_BT601, 9, 9, planes, strides, &f),
+                   HM_OK);
   strides[2] = 4;
-  assert_int_equal(
-      hm_frame_make(HM_I420, HM_RANGE_FULL, HM_BT601, 9, 9, planes, strides, &f),
-      HM_SHORT_BUFFER);
+  assert_int_equal(hm_frame_make(HM_I420, HM_RANGE_FULL, HM_BT601, 9, 9, planes, strides, &f),
+                   HM_SHORT_BUFFER);
   planes[2] = NULL;
-  assert_int_equal(
-      hm_frame_make(HM_I420, HM_RANGE_FULL, HM_BT601, 9, 9, planes, strides, &f), HM_MALFORMED);
-  assert_int_equal(
-      hm_frame_make(HM_GRAY8, HM_RANGE_FULL, HM_BT601, 0, 9, planes, strides, &f), HM_MALFORMED);
-  assert_int_equal(
-      hm_frame_make(HM_GRAY8, HM_RANGE_FULL, HM_BT601, 10, 9, planes, strides, &f),
-      HM_SHORT_BUFFER);
+  assert_int_equal(hm_frame_make(HM_I420, HM_RANGE_FULL, HM_BT601, 9, 9, planes, strides, &f),
+                   HM_MALFORMED);
+  assert_int_equal(hm_frame_make(HM_GRAY8, HM_RANGE_FULL, HM_BT601, 0, 9, planes, strides, &f),
+                   HM_MALFORMED);
+  assert_int_equal(hm_frame_make(HM_GRAY8, HM_RANGE_FULL, HM_BT601, 10, 9, planes, strides, &f),
+                   HM_SHORT_BUFFER);
   strides[0] = 10000;
-  assert_int_equal(
-      hm_frame_make(HM_GRAY8, HM_RANGE_FULL, HM_BT601, 8193, 9, planes, strides, &f),
-      HM_TOO_LARGE);
+  assert_int_equal(hm_frame_make(HM_GRAY8, HM_RANGE_FULL, HM_BT601, 8193, 9, planes, strides, &f),
+                   HM_TOO_LARGE);
 }
 
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_every_size_up_to_two_tiles), cmocka_unit_test(test_extreme_planes),
-      cmocka_unit_test(test_largest_values),             cmocka_unit_test(test_limits_follow_the_range),
-      cmocka_unit_test(test_padding_is_never_read),      cmocka_unit_test(test_largest_frame),
-      cmocka_unit_test(test_refusals),                   cmocka_unit_test(test_frames_are_checked),
+      cmocka_unit_test(test_every_size_up_to_two_tiles),
+      cmocka_unit_test(test_extreme_planes),
+      cmocka_unit_test(test_largest_values),
+      cmocka_unit_test(test_limits_follow_the_range),
+      cmocka_unit_test(test_padding_is_never_read),
+      cmocka_unit_test(test_largest_frame),
+      cmocka_unit_test(test_refusals),
+      cmocka_unit_test(test_frames_are_checked),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
