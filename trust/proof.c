@@ -211,6 +211,8 @@ enum hm_status hm_proof_verify(const struct hm_crypto *c, const struct hm_proof_
   }
   bool broke = verdict->intact == HM_ANSWER_NO || verdict->authorized == HM_ANSWER_NO;
   verdict->is_pinned = false;
+  if (broke && p.refused > 0)
+    verdict->authorized = HM_ANSWER_NO;
   if (broke && p.witnessed_no)
     verdict->witnessed = HM_ANSWER_NO;
   if (broke && status == HM_BAD_PROOF)
