@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "services/daemon_api.h"
+#include "services/daemon_export.h"
 #include "services/text.h"
 #include "services/view_chain.h"
 
@@ -72,13 +73,50 @@ void hm_api_get_control(struct hm_api_request *r)
 }
 
 /* ---- proofs ------------------------------------------------------------------------- */
+/* A proof on its way out: built, then its manifest durable, then sent. */
+struct proof_job {
+  struct hm_api_request *request;
+  GArray *numbers;
+  GBytes *file;
+};
+
+static void free_job(struct proof_job *job)
+{
+  g_array_unref(job->numbers);
+  g_clear_pointer(&job->file, g_bytes_unref);
+  g_free(job);
+}
+
+static void on_manifest(void *user, const struct hm_error *error, uint64_t number,
+                        const uint8_t name[32])
+{
+  struct proof_job *job = user;
+  struct hm_api_request *r = job->request;
+  struct hm_core *core = r->api->core;
+  (void)number;
+  if (error->status != HM_OK) {
+    hm_api_problem(r, error);
+  } else {
+    size_t len = 0;
+    const void *data = g_bytes_get_data(job->file, &len);
+    bool is_there = !r->is_gone;
+    hm_api_answer_bytes(r, "application/cbor", data, len);
+    hm_export_end(core, name, is_there);
+  }
+  free_job(job);
+}
+
 static void on_proof(void *user, const struct hm_core_proof *result)
 {
-  struct hm_api_request *r = user;
-  if (result->error.status != HM_OK)
-    hm_api_problem(r, &result->error);
-  else
-    hm_api_answer_bytes(r, "application/cbor", result->file.data, result->file.len);
+  struct proof_job *job = user;
+  if (result->error.status != HM_OK || job->request->is_gone) {
+    hm_api_problem(job->request, &result->error);
+    free_job(job);
+    return;
+  }
+  job->file = g_bytes_new(result->file.data, result->file.len);
+  hm_export_begin(job->request->api->core, &g_array_index(job->numbers, uint64_t, 0),
+                  job->numbers->len, on_manifest, job);
 }
 
 static int compare_numbers(gconstpointer a, gconstpointer b)
@@ -91,10 +129,11 @@ void hm_api_post_proofs(struct hm_api_request *r)
 {
   struct hm_error error = {HM_OK, ""};
   JsonArray *objects = hm_json_get_list(r->body, "objects");
-  g_autoptr(GArray) numbers = g_array_new(FALSE, FALSE, sizeof(uint64_t));
+  GArray *numbers = g_array_new(FALSE, FALSE, sizeof(uint64_t));
   for (guint i = 0; i < json_array_get_length(objects); i++) {
     uint64_t number = 0;
     if (read_number(json_array_get_string_element(objects, i), &number, &error) != HM_OK) {
+      g_array_unref(numbers);
       hm_api_problem(r, &error);
       return;
     }
@@ -107,5 +146,8 @@ void hm_api_post_proofs(struct hm_api_request *r)
     else
       i++;
   hm_api_wait(r);
-  hm_core_prove(r->api->core, &g_array_index(numbers, uint64_t, 0), numbers->len, on_proof, r);
+  struct proof_job *job = g_new0(struct proof_job, 1);
+  job->request = r;
+  job->numbers = numbers;
+  hm_core_prove(r->api->core, &g_array_index(numbers, uint64_t, 0), numbers->len, on_proof, job);
 }
