@@ -194,8 +194,13 @@ static enum hm_status issue_certificate(struct hm_authority *a, const struct par
   if (hm_registry_pairing_count(a->registry) >= HM_REGISTRY_PAIRINGS)
     return hm_fail(err, HM_FULL, "authority: %d pairings, the limit", HM_REGISTRY_PAIRINGS);
   static const char callback[] = "authority.sock";
+  /* Peers' clocks may lag by the accepted skew (and whole seconds lag by one): what is
+   * completed now must not be "not yet valid" for the batch that is signed now. */
+  uint64_t nbf = iat - HM_SKEW_S;
+  if (r->exp - nbf > HM_LIFE_MAX_S)
+    nbf = r->exp - HM_LIFE_MAX_S;
   struct hm_issue issue = {.exp = r->exp,
-                           .nbf = iat,
+                           .nbf = nbf,
                            .iat = iat,
                            .has_supersedes = r->has_supersedes,
                            .policy = policy,
