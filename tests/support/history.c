@@ -62,7 +62,7 @@ static void fill_record(struct history *h, const struct hm_stored_batch *batch, 
   r->batch_number = batch->number;
   r->level = 5;
   r->protection = 2;
-  r->quality = HM_QUALITY_AUTHORITY;
+  r->quality = h->quality;
   r->arrival_ns = h->world.now * NS + number;
   r->has_time = r->has_error_ns = true;
   r->time_ns = h->world.now * NS;
@@ -146,7 +146,7 @@ static void sign_batch(struct history *h, struct work *k)
 {
   struct hm_batch_claims claims = {.iat = h->world.now + 1,
                                    .number = k->batch.number,
-                                   .quality = HM_QUALITY_AUTHORITY,
+                                   .quality = h->quality,
                                    .first = k->batch.first_record,
                                    .count = k->batch.record_count,
                                    .control_size = k->batch.control_size,
@@ -270,16 +270,22 @@ static void append_second_camera(struct history *h, uint8_t seed)
   keep_append(h->store, keep_completion(&h->receipt_2, &h->completion_2_0, &h->completion_2_1));
 }
 
-void history_make(struct history *h, const char *folder, uint8_t seed)
+void history_begin(struct history *h, const char *folder, uint8_t seed)
+{
+  memset(h, 0, sizeof *h);
+  world_make(&h->world, seed);
+  MUST(keep_create(&h->world, folder));
+  h->store = keep_open(folder, HM_LOG_WRITE);
+  h->has_live = true;
+  h->quality = HM_QUALITY_AUTHORITY;
+  h->seed = seed;
+}
+
+void history_tell(struct history *h)
 {
   static const uint64_t first[] = {HM_RECORD_MEMORY, HM_RECORD_OBSERVATION};
   static const uint64_t second[] = {HM_RECORD_MEMORY, HM_RECORD_EVENT};
-  memset(h, 0, sizeof *h);
   struct world *w = &h->world;
-  world_make(w, seed);
-  MUST(keep_create(w, folder));
-  h->store = keep_open(folder, HM_LOG_WRITE);
-  h->has_live = true;
   h->camera_entry = keep_append(h->store, keep_binding(w, &w->camera_binding));
   h->pairing_entry = keep_append(h->store, keep_pairing(w, &w->pairing));
   h->completion_entry =
@@ -289,9 +295,30 @@ void history_make(struct history *h, const char *folder, uint8_t seed)
   history_head(h);
   append_law(h);
   history_batch(h, second, 2);
-  append_second_camera(h, seed);
+  append_second_camera(h, h->seed);
   history_batch(h, first, 1);
   history_head(h);
+}
+
+void history_make(struct history *h, const char *folder, uint8_t seed)
+{
+  history_begin(h, folder, seed);
+  history_tell(h);
+}
+
+uint64_t history_session(struct history *h)
+{
+  world_session(&h->world);
+  return keep_append(h->store, item_of(&h->world.session_object, h->world.now));
+}
+
+uint64_t history_witness(struct history *h, struct world_key *key)
+{
+  struct world_object binding;
+  struct hm_entity entity;
+  world_key_make(key, h->seed, 12);
+  world_bind(&h->world, key, NULL, &binding, &entity);
+  return keep_append(h->store, keep_binding(&h->world, &binding));
 }
 
 void history_close(struct history *h)

@@ -28,9 +28,16 @@ struct history {
   uint8_t last_head[32];
   uint64_t head_entry; /* cN of the newest, 0 = none */
   bool has_live;       /* the first pairing is in the live set of the next head */
+  uint8_t seed;
+  uint8_t quality;     /* clock quality of the next batches */
 };
 
-/* Everything above, in folder/store. */
+/* The world and an empty store; what is changed in the world now, the history tells. */
+void history_begin(struct history *h, const char *folder, uint8_t seed);
+/* The history above. */
+void history_tell(struct history *h);
+
+/* Both. */
 void history_make(struct history *h, const char *folder, uint8_t seed);
 /* One more batch: a record of each type in types (enum hm_record_type), of the first
  * camera. Returns its number. */
@@ -39,6 +46,10 @@ uint64_t history_batch(struct history *h, const uint64_t *types, uint32_t count)
 uint64_t history_head(struct history *h);
 /* A local revocation of a name by the host, iat given. Returns cN. */
 uint64_t history_revoke(struct history *h, const uint8_t name[32], uint64_t iat);
+/* A new session key entry, valid from now on. Returns cN. */
+uint64_t history_session(struct history *h);
+/* A host of another machine, bound by the same authority. Returns cN. */
+uint64_t history_witness(struct history *h, struct world_key *key);
 void history_close(struct history *h);
 
 #endif

@@ -104,8 +104,9 @@ void world_pair(struct world *w, const struct world_key *a, const struct world_k
   struct hm_policy policy = {.kid16 = 1000u + id,
                              .data_count = 3,
                              .data_types = {HM_DATA_FRAME, HM_DATA_FOCUS, HM_DATA_EMBEDDING},
-                             .operation_count = 2,
-                             .operations = {HM_OP_OBSERVE, HM_OP_REMEMBER},
+                             .operation_count = w->operations,
+                             .operations = {HM_OP_OBSERVE, HM_OP_REMEMBER, HM_OP_TRAIN},
+                             .fresh = w->fresh,
                              .rate_count = 1,
                              .rates = {{HM_DATA_FRAME, 60}},
                              .max_epochs = 1000,
@@ -181,7 +182,7 @@ void world_revoke(struct world *w, uint64_t number, uint64_t iat, const uint8_t 
   close_object(out, &o);
 }
 
-static void make_session(struct world *w)
+void world_session(struct world *w)
 {
   struct hm_session s = {.exp = w->now + HM_DAY_S,
                          .nbf = w->now,
@@ -199,6 +200,7 @@ void world_make(struct world *w, uint8_t seed)
 {
   memset(w, 0, sizeof *w);
   w->now = WORLD_T0;
+  w->operations = 2;
   world_key_make(&w->authority, seed, 1);
   world_key_make(&w->host, seed, 2);
   world_key_make(&w->camera, seed, 3);
@@ -209,5 +211,5 @@ void world_make(struct world *w, uint8_t seed)
              &w->completion_1, &w->receipt);
   MUST(hm_pairing_open(engine, world_bytes(&w->pairing), w->authority.signer.point, NULL,
                        &w->pairing_facts));
-  make_session(w);
+  world_session(w);
 }

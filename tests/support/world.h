@@ -35,7 +35,12 @@ struct world {
   struct hm_entity host_entity, camera_entity;
   struct hm_pairing pairing_facts; /* views into pairing */
   uint64_t now;
+  uint32_t operations; /* how many of observe, remember, train the next pairings allow: 2 */
+  uint64_t fresh;      /* of the next pairings */
 };
+
+/* A session key certified from w->now for a day: fills session_object. */
+void world_session(struct world *w);
 
 /* seed chooses the keys: two worlds of different seeds share none. */
 void world_make(struct world *w, uint8_t seed);
