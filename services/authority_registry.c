@@ -164,6 +164,17 @@ static enum hm_status take_receipt(struct hm_registry *r, const struct hm_crypto
   return HM_OK;
 }
 
+/* A pairing rests on the bindings of both its ends. */
+static bool has_revoked_end(const struct hm_registry *r, const struct hm_registered_pairing *p)
+{
+  for (int role = 0; role < 2; role++) {
+    const struct hm_registered *e = hm_registry_entity(r, p->entities[role]);
+    if (e == NULL || e->is_revoked)
+      return true;
+  }
+  return false;
+}
+
 static void apply_revocation(struct hm_registry *r, const struct hm_revocation *v)
 {
   for (guint i = 0; i < r->entities->len; i++) {
@@ -173,7 +184,8 @@ static void apply_revocation(struct hm_registry *r, const struct hm_revocation *
   }
   for (guint i = 0; i < r->pairings->len; i++) {
     struct hm_registered_pairing *p = g_ptr_array_index(r->pairings, i);
-    if (hm_revocation_ends_pairing(v, p->name, p->id))
+    bool is_open = p->stage == HM_STAGE_ISSUED || p->stage == HM_STAGE_COMPLETE;
+    if (hm_revocation_ends_pairing(v, p->name, p->id) || (is_open && has_revoked_end(r, p)))
       end_pairing(p, HM_STAGE_REVOKED);
   }
 }

@@ -118,10 +118,19 @@ static void serve_one(struct server *s, struct connection *c)
   hm_wipe(s->out, sizeof s->out); /* of a pairing's sections nothing stays here */
 }
 
+/* A small registry is written almost at once, a large one at most each second. */
+static int registry_interval_ms(const struct server *s)
+{
+  size_t objects =
+      hm_registry_entity_count(s->a->registry) + hm_registry_pairing_count(s->a->registry);
+  return objects < 1000 ? 20 : 1000;
+}
+
 static void write_registry_when_due(struct server *s, bool now)
 {
   struct hm_error err = {HM_OK, ""};
-  if (!s->is_dirty || (!now && hm_boottime_ns() - s->written_ns < 1000000000u))
+  uint64_t interval_ns = (uint64_t)registry_interval_ms(s) * 1000000u;
+  if (!s->is_dirty || (!now && hm_boottime_ns() - s->written_ns < interval_ns))
     return;
   if (hm_authority_write_registry(s->a, &err) != HM_OK)
     hm_log(HM_LOG_WARNING, "registry", "%s", hm_error_text(&err));
@@ -143,7 +152,7 @@ static bool turn(struct server *s)
     polled[count] = (struct pollfd){s->connections[i].fd, POLLIN, 0};
     who[count++] = &s->connections[i];
   }
-  int ready = poll(polled, count, s->is_dirty ? 1000 : -1);
+  int ready = poll(polled, count, s->is_dirty ? registry_interval_ms(s) : -1);
   if (ready < 0 && errno != EINTR) {
     hm_log(HM_LOG_ERROR, "poll", "poll: %s", g_strerror(errno));
     return false;

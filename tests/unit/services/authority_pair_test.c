@@ -326,6 +326,32 @@ static void a_revoked_pairing_does_not_complete(void **state)
   assert_int_equal(complete(3, false, &receipt, &has), HM_NOT_FOUND);
 }
 
+/* A pairing ends with either of its entities, and is shown so. */
+static void a_revoked_entity_ends_its_pairings(void **state)
+{
+  (void)state;
+  static struct program_end run;
+  const char *const ls[] = {"ls", "--state", end.state, NULL};
+  struct hm_pairing_request wishes;
+  struct hm_auth_question q = {.kind = HM_AUTH_REVOKE};
+  struct hm_auth_answer a;
+  struct hm_receipt receipt;
+  bool has;
+  pair_wish(&host, &camera, &wishes);
+  pair_run(&end, &host, &camera, &wishes, &pair);
+  assert_int_equal(complete(3, false, &receipt, &has), HM_OK);
+  authority_stop(&end);
+  authority_run(&run, hm_bytes("", 0), ls);
+  assert_non_null(strstr(run.out, "stands"));
+  authority_serve(&end);
+  memcpy(q.u.revoke.certificate, camera.facts.lct, 32);
+  q.u.revoke.reason = HM_REASON_RETIRED;
+  assert_int_equal(authority_ask(&end, &q, &a), HM_OK);
+  authority_stop(&end);
+  authority_run(&run, hm_bytes("", 0), ls);
+  assert_null(strstr(run.out, "stands"));
+}
+
 static void at_most_two_stand_and_one_may_replace_another(void **state)
 {
   (void)state;
@@ -504,6 +530,7 @@ int main(void)
       WITH_AUTHORITY(a_missing_side_is_named),
       WITH_AUTHORITY(two_different_transcripts_end_it),
       WITH_AUTHORITY(a_revoked_pairing_does_not_complete),
+      WITH_AUTHORITY(a_revoked_entity_ends_its_pairings),
       WITH_AUTHORITY(at_most_two_stand_and_one_may_replace_another),
       WITH_AUTHORITY(a_late_completion_fails_the_pairing),
       WITH_AUTHORITY(files_may_take_days_and_a_restart_forgets_nothing),

@@ -459,7 +459,7 @@ static void two_do_not_serve(void **state)
   entity_bind(&end, &host, NULL);
   char lct[128];
   assert_int_equal(program(nothing, "ls", "--json", NULL), 0);
-  (void)usleep(1300000);
+  (void)usleep(200000);
   assert_int_equal(program(nothing, "ls", "--json", NULL), 0);
   const char *at = strstr(run.out, "lct:web4:mb32:b");
   assert_non_null(at);
