@@ -108,16 +108,22 @@ void house_init(struct house *h, const char *folder)
     fail_msg("hallmarkd --init: %s", text);
 }
 
+static int connect_at(const char *path, int type);
+
+/* Until someone listens: the socket file of an earlier life may lie there. */
 static void wait_for_path(const char *path, pid_t pid)
 {
   for (int waited = 0; waited < UP_MS; waited += STEP_MS) {
-    if (access(path, F_OK) == 0)
+    int fd = connect_at(path, SOCK_SEQPACKET);
+    if (fd >= 0) {
+      close(fd);
       return;
+    }
     if (waitpid(pid, NULL, WNOHANG) == pid)
       fail_msg("%s: its program ended", path);
     nap(STEP_MS);
   }
-  fail_msg("%s does not appear", path);
+  fail_msg("%s: nobody listens", path);
 }
 
 static void wait_for_socket(const struct house *h, const char *name, pid_t pid)
@@ -238,16 +244,23 @@ bool house_has_said(const struct house *h, const char *text)
 
 /* ---- the API -------------------------------------------------------------------------------- */
 
-static int connect_to(const char *state, const char *name, int type)
+static int connect_at(const char *path, int type)
 {
   struct sockaddr_un at = {.sun_family = AF_UNIX};
-  snprintf(at.sun_path, sizeof at.sun_path, "%s/run/%s", state, name);
+  snprintf(at.sun_path, sizeof at.sun_path, "%s", path);
   int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
   assert_true(fd >= 0);
   if (connect(fd, (struct sockaddr *)&at, sizeof at) == 0)
     return fd;
   close(fd);
   return -1;
+}
+
+static int connect_to(const char *state, const char *name, int type)
+{
+  char path[512];
+  snprintf(path, sizeof path, "%s/run/%s", state, name);
+  return connect_at(path, type);
 }
 
 static int talk(struct house *h, const char *method, const char *path, const char *body)
