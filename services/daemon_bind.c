@@ -348,9 +348,12 @@ static enum hm_status check_order(struct bind *b, const struct hm_core_bind *req
   HM_TRY(hm_capability_check(HM_CLASS_H, b->row->entity_type, b->row->kind_code));
   HM_TRY(choose_name(b, request->name, err));
   HM_TRY(hm_gate_rule_parse(core, request->gate, &b->local.rule, err));
-  if (core->registry.count + core->binds->len >= HM_ENTITIES_MAX)
-    return hm_fail(err, HM_FULL, "%d entities are bound, the most of one host",
-                   core->registry.count);
+  if (hm_bound_now(core) + core->binds->len >= HM_ENTITIES_MAX)
+    return hm_fail(err, HM_FULL, "%u entities are bound, the most of one host; run: hallmark "
+                                 "unbind NAME", hm_bound_now(core));
+  if (core->registry.count + core->binds->len >= HM_BOUND_EVER)
+    return hm_fail(err, HM_FULL, "%d bindings are in this log, the most it may have",
+                   HM_BOUND_EVER);
   g_strlcpy(b->local.source, request->source, sizeof b->local.source);
   return HM_OK;
 }

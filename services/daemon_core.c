@@ -203,15 +203,35 @@ const char *hm_core_name_of(const struct hm_core *core, const uint8_t lct[32])
   return bound == NULL ? NULL : bound->name;
 }
 
-void hm_writer_slot(struct hm_core *core, const struct hm_bound *bound)
+void hm_writer_slot(struct hm_core *core, struct hm_bound *bound)
 {
-  struct hm_writer_sensor sensor = {.slot = bound->slot, .control = bound->control};
-  if (bound->is_host)
+  struct hm_writer_sensor sensor = {.control = bound->control};
+  unsigned slot = 1;
+  if (bound->is_host || bound->is_void)
     return;
+  while (slot < HM_WRITER_SENSORS && hm_bound_by_slot(core, slot) != NULL)
+    slot++;
+  if (slot == HM_WRITER_SENSORS) {
+    hm_log(HM_LOG_ERROR, "slot", "%s: %d sensors are bound, the most of one host", bound->name,
+           HM_WRITER_SENSORS - 1);
+    return;
+  }
+  sensor.slot = bound->slot = slot;
   memcpy(sensor.lct, bound->entity.lct, 32);
   sensor.origin = bound->entity.caps & HM_CAP_RECORDED ? HM_ORIGIN_REPLAY : HM_ORIGIN_LIVE;
   if (hm_writer_sensor(core->writer, &sensor) != HM_OK)
     hm_log(HM_LOG_ERROR, "slot", "%s: the writer takes no more sensors", bound->name);
+}
+
+void hm_writer_unslot(struct hm_core *core, struct hm_bound *bound)
+{
+  struct hm_writer_sensor nobody = {.slot = bound->slot};
+  if (bound->slot == 0)
+    return;
+  bound->slot = 0;
+  bound->waiting_records = 0;
+  if (hm_writer_sensor(core->writer, &nobody) != HM_OK)
+    hm_log(HM_LOG_WARNING, "slot", "%s: the writer takes no more requests", bound->name);
 }
 
 /* ---- sources --------------------------------------------------------------------------------------- */

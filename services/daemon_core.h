@@ -177,7 +177,7 @@ struct hm_core_pair {
   unsigned name_count;
   const char *names[HM_PAIR_NAMES];
   const char *context;     /* "drive", "training", or a custom name (codes >= 64) */
-  uint64_t seconds;        /* life, 60 .. 400 days */
+  uint64_t seconds;        /* life, 1 s .. 400 days */
   uint32_t operations;     /* bit n = operation-code n; 0: observe and remember */
   const char *with;        /* NULL or the host's name: the host */
   const char *again;       /* reason to pair where a revocation of the anchor stands; or NULL */

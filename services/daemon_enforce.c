@@ -156,7 +156,8 @@ void hm_revocation_enforce(struct hm_core *core, uint64_t number, hm_enforce_don
   if (status != HM_OK)
     hm_fail(&e->error, status, "c%llu: %s", (unsigned long long)number, hm_status_text(status));
   for (unsigned i = 0; status == HM_OK && i < core->registry.count; i++)
-    collect(e, core->registry.all[i]);
+    if (e->part_count < HM_ENTITIES_MAX)
+      collect(e, core->registry.all[i]);
   e->waiting = e->part_count;
   if (e->part_count == 0) {
     g_idle_add(finish, e);

@@ -113,7 +113,7 @@ void hm_bound_saw_frame(struct hm_bound *bound, uint64_t frame)
 static void take_counts(struct hm_gate_link *link, const struct hm_gate_message *m)
 {
   struct hm_bound *bound = link->bound;
-  struct hm_writer_counts counts = {.slot = bound->slot, .state = HM_SENSOR_OK};
+  struct hm_writer_counts counts = {.slot = bound->slot, .state = bound->state};
   uint64_t passed = link->passed_base + m->u.ask.passed;
   bool is_news = false;
   measure_flow(bound, passed);
@@ -128,7 +128,7 @@ static void take_counts(struct hm_gate_link *link, const struct hm_gate_message 
     bound->dropped[i] = dropped;
     is_news = true;
   }
-  if (is_news && hm_writer_counts(link->core->writer, &counts) != HM_OK)
+  if (is_news && bound->slot != 0 && hm_writer_counts(link->core->writer, &counts) != HM_OK)
     hm_log(HM_LOG_WARNING, "counts", "%s: counts of dropped frames were lost", bound->name);
 }
 

@@ -312,7 +312,15 @@ void hm_link_ask(struct hm_core *core, const struct hm_auth_question *question, 
   pump_soon(link);
 }
 
-/* A silent authority is looked for every few seconds, a present one greeted hourly. */
+static void polled(void *user, const struct hm_error *error)
+{
+  (void)user;
+  if (error->status != HM_OK)
+    hm_log(HM_LOG_WARNING, "authority-sync", "%s", hm_error_text(error));
+}
+
+/* A silent authority is looked for every few seconds; a present one is greeted hourly,
+ * and asked for new revocations, for nobody else may tell us of those. */
 static gboolean on_retry(gpointer data)
 {
   struct hm_link *link = data;
@@ -323,6 +331,8 @@ static gboolean on_retry(gpointer data)
     pump_soon(link);
   } else if (link->fd < 0 && connect_now(link, NULL)) {
     pump_soon(link);
+  } else if (link->fd >= 0 && !link->is_asked && g_queue_is_empty(&link->syncs)) {
+    hm_link_sync(link->core, polled, NULL);
   }
   return G_SOURCE_CONTINUE;
 }

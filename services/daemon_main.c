@@ -177,9 +177,8 @@ static enum hm_status start_writer(struct hm_core *core, struct hm_error *err)
                    fault.text[0] != '\0' ? fault.text : hm_status_text(status));
   hm_control_start(core);
   HM_TRY(hm_registry_catch_up(core, err));
-  for (unsigned i = 0; i < core->registry.count; i++)
-    if (!core->registry.all[i]->is_void)
-      hm_writer_slot(core, core->registry.all[i]);
+  for (unsigned i = 1; i < core->registry.count; i++)
+    hm_writer_slot(core, core->registry.all[i]);
   return HM_OK;
 }
 

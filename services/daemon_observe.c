@@ -13,11 +13,13 @@
  * ACK says the highest seq up to which nothing is missing.
  */
 #include "services/daemon_gates.h"
+#include "services/text.h"
 #include "trust/observation.h"
 
 enum {
   LIVE_ERROR_NS = 100000000, /* from light to measuring: the frame's way through a driver */
-  SEQ_BITS = 40
+  SEQ_BITS = 40,
+  EVENTS_BURST = 8 /* and one a second */
 };
 static const uint64_t SEQ_MASK = (UINT64_C(1) << SEQ_BITS) - 1;
 
@@ -44,6 +46,8 @@ bool hm_gate_on_peripheral(struct hm_gate_link *link, const struct hm_gate_messa
     return false;
   }
   hm_bound_saw_frame(bound, frame);
+  if (bound->slot == 0)
+    return true; /* unbound: the gate is told with its next question */
   if (hm_writer_peripheral(link->core->writer, bound->slot, frame, m->u.peripheral.record) !=
       HM_OK)
     hm_log(HM_LOG_WARNING, "peripheral", "%s: peripheral record of frame %llu was lost",
@@ -130,7 +134,8 @@ bool hm_gate_on_observe(struct hm_gate_link *link, const struct hm_gate_message 
   }
   link->newest_seq = seq;
   fill_observation(link, m, &o);
-  enum hm_status status = hm_writer_observe(link->core->writer, &o);
+  enum hm_status status = bound->slot == 0 ? HM_REVOKED
+                                           : hm_writer_observe(link->core->writer, &o);
   if (status == HM_OK) {
     bound->waiting_records++;
     return true;
@@ -145,8 +150,7 @@ bool hm_gate_on_observe(struct hm_gate_link *link, const struct hm_gate_message 
 
 void hm_observe_result(struct hm_core *core, const struct hm_writer_result *result)
 {
-  struct hm_bound *bound =
-      result->slot < core->registry.count ? core->registry.all[result->slot] : NULL;
+  struct hm_bound *bound = hm_bound_by_slot(core, result->slot);
   if (bound == NULL)
     return;
   if (result->token == HM_TOKEN_EVENT)
@@ -198,6 +202,62 @@ static const struct {
     {HM_GATE_EVENT_RECONNECT, HM_HEALTH_STALLED},
 };
 
+/* What becomes a record of its own, signed at once (8-value: an event about trust). */
+static const struct {
+  enum hm_gate_event event;
+  uint64_t kind;
+} records[] = {
+    {HM_GATE_EVENT_STALLED, HM_EVENT_GAP},
+    {HM_GATE_EVENT_DROPPED, HM_EVENT_SUPPRESSION},
+    {HM_GATE_EVENT_STATE, HM_EVENT_SENSOR_STATE},
+};
+
+/* A bucket a sensor: an event closes a batch, so a lying client must not make many. */
+static bool may_record(struct hm_bound *bound)
+{
+  uint64_t now = hm_boottime_ns();
+  if (bound->event_tokens_ns == 0) {
+    bound->event_tokens = EVENTS_BURST;
+    bound->event_tokens_ns = now;
+  }
+  uint64_t earned = (now - bound->event_tokens_ns) / 1000000000u;
+  bound->event_tokens = (unsigned)MIN(bound->event_tokens + earned, (uint64_t)EVENTS_BURST);
+  bound->event_tokens_ns += earned * 1000000000u;
+  if (bound->event_tokens == 0)
+    return false;
+  bound->event_tokens--;
+  return true;
+}
+
+static void record_event(struct hm_core *core, struct hm_bound *bound, uint64_t kind,
+                         uint64_t frame, const char *text)
+{
+  struct hm_trust_event event = {.slot = bound->slot,
+                                 .token = HM_TOKEN_EVENT,
+                                 .arrival_ns = hm_core_now(core).realtime_ns,
+                                 .level = 1,
+                                 .kind = kind,
+                                 .has_frame = frame != 0,
+                                 .frame = frame};
+  event.has_count = hm_text_uint(text, UINT32_MAX, &event.count) == HM_OK;
+  if (bound->slot == 0 || !may_record(bound))
+    return;
+  if (hm_writer_event(core->writer, &event) != HM_OK)
+    hm_log(HM_LOG_WARNING, "event", "%s: an event was lost: the inbox is full", bound->name);
+}
+
+/* The leaf of every batch says in which state the sensor is. */
+static void tell_state(struct hm_core *core, struct hm_bound *bound, const char *text)
+{
+  struct hm_writer_counts counts = {.slot = bound->slot};
+  uint32_t state;
+  if (bound->slot == 0 || !hm_code_find(&hm_sensor_states, hm_bytes(text, strlen(text)), &state))
+    return;
+  counts.state = bound->state = (enum hm_sensor_state)state;
+  if (hm_writer_counts(core->writer, &counts) != HM_OK)
+    hm_log(HM_LOG_WARNING, "counts", "%s: its state was lost", bound->name);
+}
+
 bool hm_gate_on_event(struct hm_gate_link *link, const struct hm_gate_message *m)
 {
   char text[HM_GATE_TEXT + 1] = "";
@@ -210,6 +270,11 @@ bool hm_gate_on_event(struct hm_gate_link *link, const struct hm_gate_message *m
     return true;
   if (m->u.event.event == HM_GATE_EVENT_FLOWING)
     hm_bound_saw_frame(bound, m->u.event.frame);
+  if (m->u.event.event == HM_GATE_EVENT_STATE)
+    tell_state(link->core, bound, text);
+  for (size_t i = 0; i < G_N_ELEMENTS(records); i++)
+    if (records[i].event == m->u.event.event)
+      record_event(link->core, bound, records[i].kind, m->u.event.frame, text);
   for (size_t i = 0; i < G_N_ELEMENTS(healths); i++)
     if (healths[i].event == m->u.event.event)
       set_health(link->core, bound, healths[i].health);

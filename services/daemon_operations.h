@@ -39,7 +39,8 @@ enum hm_status HM_MUST_CHECK hm_keys_settle(struct hm_core *core, struct hm_erro
 /* Copy what is known of an entity. */
 void hm_core_describe(struct hm_core *core, struct hm_bound *bound, struct hm_core_entity *out);
 enum hm_flow hm_bound_flow(struct hm_core *core, const struct hm_bound *bound);
-/* Give the writer the slot of a bound entity. */
-void hm_writer_slot(struct hm_core *core, const struct hm_bound *bound);
+/* Give a bound sensor a slot of the writer, or take it back from one that is void. */
+void hm_writer_slot(struct hm_core *core, struct hm_bound *bound);
+void hm_writer_unslot(struct hm_core *core, struct hm_bound *bound);
 
 #endif

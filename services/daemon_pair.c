@@ -23,12 +23,13 @@
 #include "trust/pairing.h"
 
 enum {
-  LIFE_MIN_S = 60,
+  LIFE_MIN_S = 1,
   RECEIPT_WITHIN_S = 30,
   EPOCHS_MAX = 255,
   FIRST_FRAME_MS = 2000,
   LOOK_EVERY_MS = 20,
-  LIVE_CONTEXTS = HM_PAIRING_USES /* a record can name so many */
+  LIVE_CONTEXTS = HM_PAIRING_USES, /* a record can name so many */
+  LIVE_IN_CONTEXT = 2              /* one in force and the one that renews it */
 };
 
 struct pair {
@@ -188,8 +189,7 @@ static void in_force(void *user, const struct hm_error *error, uint64_t number)
     one_of(p)->pairing = kept->shown;
   hm_log(HM_LOG_INFO, "paired", "%s: paired for %s (c%llu)", p->bound->name, p->context_text,
          (unsigned long long)number);
-  hm_pair_wipe(&p->a);
-  hm_pair_wipe(&p->b);
+  erase_handshake(p);
   p->waited_since_ns = hm_boottime_ns();
   g_timeout_add(LOOK_EVERY_MS, look_for_frame, p);
 }
@@ -450,15 +450,28 @@ static const struct hm_bound *revoked_before(const struct pair *p)
 static enum hm_status check_room(const struct pair *p, struct hm_error *err)
 {
   struct hm_now now = hm_core_now(p->core);
-  unsigned live = 0;
+  unsigned live = 0, same = 0;
+  bool is_new = true;
   for (unsigned i = 0; i < p->bound->pairing_count; i++) {
     const struct hm_kept_pairing *k = &p->bound->pairings[i];
     if (k->shown.context == p->context && strcmp(k->shown.context_text, p->context_text) != 0)
       return hm_fail(err, HM_EXISTS, "context %s has the code %u of %s; choose another name",
                      p->context_text, p->context, k->shown.context_text);
-    if (hm_pairing_is_live(p->core, k, &now) && k->shown.context != p->context)
-      live++;
+    if (!hm_pairing_is_live(p->core, k, &now))
+      continue;
+    live += k->shown.context != p->context;
+    same += k->shown.context == p->context;
   }
+  for (unsigned i = 0; i < p->bound->seen_count; i++)
+    is_new = is_new && p->bound->seen[i].context != p->context;
+  if (is_new && p->bound->seen_count == HM_CONTEXTS_SEEN)
+    return hm_fail(err, HM_POLICY, "was paired for %d contexts, the most of one binding; run: "
+                                   "hallmark unbind %s, then bind it again",
+                   HM_CONTEXTS_SEEN, p->bound->name);
+  if (same >= LIVE_IN_CONTEXT)
+    return hm_fail(err, HM_POLICY, "%u pairings for %s are in force, the most at one time; run: "
+                                   "hallmark revoke %s --context %s",
+                   same, p->context_text, p->bound->name, p->context_text);
   if (live >= LIVE_CONTEXTS)
     return hm_fail(err, HM_POLICY,
                    "paired for %u contexts, the most at one time; run: hallmark revoke %s "

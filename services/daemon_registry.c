@@ -30,6 +30,22 @@ struct hm_bound *hm_bound_by_lct(const struct hm_core *core, const uint8_t lct[3
   return NULL;
 }
 
+struct hm_bound *hm_bound_by_slot(const struct hm_core *core, unsigned slot)
+{
+  for (unsigned i = 1; slot != 0 && i < core->registry.count; i++)
+    if (core->registry.all[i]->slot == slot)
+      return core->registry.all[i];
+  return NULL;
+}
+
+unsigned hm_bound_now(const struct hm_core *core)
+{
+  unsigned count = 0;
+  for (unsigned i = 0; i < core->registry.count; i++)
+    count += !core->registry.all[i]->is_void;
+  return count;
+}
+
 struct hm_bound *hm_bound_by_binding(const struct hm_core *core, uint64_t control)
 {
   for (unsigned i = 0; i < core->registry.count; i++)
@@ -145,7 +161,7 @@ static void raise_floor(struct hm_core *core, uint64_t iat)
 static enum hm_status read_binding(struct hm_core *core, const struct hm_log_entry *entry)
 {
   struct hm_registry *r = &core->registry;
-  if (r->count == HM_ENTITIES_MAX)
+  if (r->count == HM_BOUND_EVER)
     return HM_FULL;
   struct hm_bound *bound = g_new0(struct hm_bound, 1);
   const struct hm_entity *host = r->count == 0 ? NULL : &r->all[0]->entity;
@@ -157,7 +173,6 @@ static enum hm_status read_binding(struct hm_core *core, const struct hm_log_ent
   }
   raise_floor(core, bound->entity.iat);
   bound->control = entry->number;
-  bound->slot = r->count;
   bound->is_host = r->count == 0;
   bound->health = HM_HEALTH_NO_MEDIA;
   bound->last_grant_ns = core->start_ns; /* a gate may hold one of the life before */
@@ -168,7 +183,8 @@ static enum hm_status read_binding(struct hm_core *core, const struct hm_log_ent
   return HM_OK;
 }
 
-/* Room for one more: the oldest that has ended goes. */
+/* Room for one more: the oldest that has ended goes. (A pair that would find none is
+ * refused before it is asked for: daemon_pair.c.) */
 static struct hm_kept_pairing *room_for_pairing(struct hm_core *core, struct hm_bound *bound)
 {
   struct hm_now now = hm_core_now(core);
@@ -178,7 +194,7 @@ static struct hm_kept_pairing *room_for_pairing(struct hm_core *core, struct hm_
   while (k < HM_LIVE_PAIRINGS && hm_pairing_is_live(core, &bound->pairings[k], &now))
     k++;
   if (k == HM_LIVE_PAIRINGS)
-    return NULL;
+    k = 0;
   memmove(&bound->pairings[k], &bound->pairings[k + 1],
           (HM_LIVE_PAIRINGS - 1 - k) * sizeof bound->pairings[0]);
   return &bound->pairings[HM_LIVE_PAIRINGS - 1];
@@ -220,15 +236,12 @@ static enum hm_status read_pairing(struct hm_core *core, const struct hm_log_ent
   if (bound == NULL)
     return HM_NOT_FOUND;
   struct hm_context_seen *seen = seen_context(bound, pairing.policy.context);
-  if (seen == NULL)
-    return HM_FULL;
-  if (seen->iat >= pairing.iat)
+  if (seen != NULL && seen->iat >= pairing.iat)
     return HM_REPLAY;
   struct hm_kept_pairing *kept = room_for_pairing(core, bound);
-  if (kept == NULL)
-    return HM_FULL;
   raise_floor(core, pairing.iat);
-  seen->iat = pairing.iat;
+  if (seen != NULL)
+    seen->iat = pairing.iat;
   memset(kept, 0, sizeof *kept);
   keep_policy(kept, &pairing);
   kept->shown.certificate_control = entry->number;

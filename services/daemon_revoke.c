@@ -174,6 +174,7 @@ void hm_retire(struct hm_core *core, struct hm_bound *bound)
   static const char *const kinds[] = {"sign", "agree"};
   struct hm_error err = {0};
   hm_media_stop(core, bound);
+  hm_writer_unslot(core, bound);
   for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++) {
     char path[HM_FILE_PATH];
     if (hm_key_path(path, core->paths.keys, bound->entity.lct, kinds[i], &err) != HM_OK ||

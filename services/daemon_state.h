@@ -32,7 +32,8 @@
 
 enum {
   HM_LEASE_WAIT_MS = 2100,   /* after the last grant: no gate lets anything pass */
-  HM_CONTEXTS_SEEN = 32      /* contexts in which one entity was ever paired */
+  HM_CONTEXTS_SEEN = 32,     /* contexts in which one entity was ever paired */
+  HM_BOUND_EVER = 1024       /* bindings of one host, those unbound since included */
 };
 
 struct hm_gate_link; /* one connection; daemon_gates.c */
@@ -74,7 +75,7 @@ struct hm_bound {
   unsigned seen_count;
   struct hm_context_seen seen[HM_CONTEXTS_SEEN];
 
-  unsigned slot; /* of the writer's inbox = its place in the registry */
+  unsigned slot; /* of the writer's inbox: 1..63, 0 none (host, or unbound) */
   char name[HM_NAME_LETTERS + 1];
   char source[HM_SOURCE_MAX + 1]; /* "" where it was lost: it cannot flow */
   char what[HM_WHAT_MAX + 1];
@@ -94,6 +95,9 @@ struct hm_bound {
   uint64_t fps_at_ns, fps_passed; /* the report before */
   unsigned fps_milli;
   uint64_t memories, unauthorized, refused;
+  unsigned event_tokens;
+  uint64_t event_tokens_ns;
+  enum hm_sensor_state state; /* as its leaves say it */
   unsigned waiting_records;   /* handed to the writer, no result yet */
   bool is_inbox_full;
 };
@@ -111,7 +115,7 @@ struct hm_kept_revocation {
 
 struct hm_registry {
   unsigned count;
-  struct hm_bound *all[HM_ENTITIES_MAX]; /* [0] the host */
+  struct hm_bound *all[HM_BOUND_EVER]; /* [0] the host; in order of their bindings */
   GArray *revocations;   /* struct hm_kept_revocation; those without effect or untold */
   uint64_t applied;      /* entries 1..applied have been read */
   uint64_t highest_revocation; /* the authority's numbering */
@@ -194,6 +198,10 @@ enum hm_status HM_MUST_CHECK hm_registry_apply(struct hm_core *core,
 enum hm_status HM_MUST_CHECK hm_registry_catch_up(struct hm_core *core, struct hm_error *err);
 struct hm_bound *hm_bound_named(const struct hm_core *core, const char *name);
 struct hm_bound *hm_bound_by_lct(const struct hm_core *core, const uint8_t lct[32]);
+/* Whose observations come by this slot of the writer; NULL: nobody's any more. */
+struct hm_bound *hm_bound_by_slot(const struct hm_core *core, unsigned slot);
+/* How many are bound now, the host included. */
+unsigned hm_bound_now(const struct hm_core *core);
 struct hm_bound *hm_bound_by_binding(const struct hm_core *core, uint64_t control);
 /* The pairing whose certificate or receipt is entry number; *bound its entity. */
 struct hm_kept_pairing *hm_pairing_by_entry(const struct hm_core *core, uint64_t number,
