@@ -14,9 +14,13 @@
  *          leaf: data size = low | high << 16; flags 1: data is the number of an
  *          overflow page; flags 2: data is the db of a named database
  *
- * A walk keeps one path from root to leaf (depth <= 16), so it needs that many
- * pages of memory and no recursion, and visits each page at most as often as
- * there are pages in the file.
+ * The list of free pages is a tree too: transaction -> count u64, page numbers u64.
+ *
+ * A walk keeps one path from root to leaf (depth <= 16), so it needs that many pages of
+ * memory and no recursion. Every page 2..last of a commit is held exactly once: by a
+ * tree, by a value, or by the list of free pages. A bit a page tells, so no page is
+ * visited twice, and a root that was turned to an older, still well-formed tree shows.
+ * Both commits are walked: LMDB never reuses what the one before the newest holds.
  */
 #include "memory/page.h"
 
@@ -147,9 +151,9 @@ struct level {
 
 struct walk {
   struct file *file;
-  uint64_t last;    /* page of the commit */
-  uint64_t budget;  /* pages that may still be read */
-  bool with_overflow; /* look at the header of each overflow page too */
+  uint64_t last;   /* page of the commit */
+  uint8_t *held;   /* a bit a page */
+  bool is_free;    /* this tree is the list of free pages */
   uint64_t branches, leaves, overflows, entries;
   size_t named; /* databases found */
   struct db named_db[DATABASES_MAX];
@@ -181,20 +185,56 @@ static enum hm_status check_header(struct walk *w, uint64_t number, const uint8_
   return HM_OK;
 }
 
+static enum hm_status hold(struct walk *w, uint64_t first, uint64_t count)
+{
+  if (first < 2 || first > w->last || count > w->last - first + 1)
+    return damaged(w->file, first, "a page past the last one");
+  for (uint64_t page = first; page < first + count; page++) {
+    uint8_t bit = (uint8_t)(1u << (page & 7));
+    if (w->held[page >> 3] & bit)
+      return damaged(w->file, page, "held twice");
+    w->held[page >> 3] |= bit;
+  }
+  return HM_OK;
+}
+
+/* The numbers of one free list of size bytes: in the page where inside is given, else
+ * in the file at offset. */
+static enum hm_status hold_free(struct walk *w, uint64_t number, const uint8_t *inside,
+                                uint64_t offset, uint64_t size)
+{
+  uint8_t bytes[8];
+  uint64_t count = 0;
+  for (uint64_t i = 0; i <= count; i++) {
+    if ((i + 1) * 8 > size)
+      return damaged(w->file, number, "a list of free pages leaves its value");
+    if (inside)
+      memcpy(bytes, inside + i * 8, 8);
+    else
+      HM_TRY(read_at(w->file, offset + i * 8, bytes, 8));
+    if (i == 0)
+      count = get(bytes, 8);
+    else
+      HM_TRY(hold(w, get(bytes, 8), 1));
+  }
+  return HM_OK;
+}
+
+/* Headers of overflow pages are only believed by LMDB when it frees them: that happens
+ * to lists of free pages, never to our values. */
 static enum hm_status check_overflow(struct walk *w, uint64_t number, uint64_t bytes)
 {
   uint8_t head[PAGE_HEAD];
   struct file *f = w->file;
   uint64_t pages = (bytes + PAGE_HEAD + f->page - 1) / f->page;
-  if (number < 2 || number > w->last || pages > w->last - number + 1)
-    return damaged(f, number, "an overflow page past the last one");
+  HM_TRY(hold(w, number, pages));
   w->overflows += pages;
-  if (!w->with_overflow)
+  if (!w->is_free)
     return HM_OK;
   HM_TRY(read_at(f, number * f->page, head, sizeof head));
   if (get(head, 8) != number || get(head + 10, 2) != FLAG_OVERFLOW || get(head + 12, 4) != pages)
     return damaged(f, number, "header of an overflow page");
-  return HM_OK;
+  return hold_free(w, number, NULL, number * f->page + PAGE_HEAD, bytes);
 }
 
 static enum hm_status check_leaf_node(struct walk *w, uint64_t number, const uint8_t *page,
@@ -203,23 +243,23 @@ static enum hm_status check_leaf_node(struct walk *w, uint64_t number, const uin
   struct file *f = w->file;
   size_t room = f->page - (size_t)(node - page);
   uint64_t size = get(node, 4), key = get(node + 6, 2), flags = get(node + 4, 2);
-  if (key > 511 || NODE_HEAD + key > room)
+  if (key > 511 || NODE_HEAD + key > room || (w->is_free && key != 8))
     return damaged(f, number, "a key leaves the page");
+  const uint8_t *value = node + NODE_HEAD + key;
   room -= NODE_HEAD + (size_t)key;
   if (flags == NODE_BIG) {
     if (room < 8)
       return damaged(f, number, "a node leaves the page");
-    return check_overflow(w, get(node + NODE_HEAD + key, 8), size);
+    return check_overflow(w, get(value, 8), size);
   }
   if (size > room)
     return damaged(f, number, "a value leaves the page");
-  if (flags == NODE_DATABASE) {
-    if (size != DB_BYTES || w->named == DATABASES_MAX)
-      return damaged(f, number, "record of a named database");
-    w->named_db[w->named++] = get_db(node + NODE_HEAD + key);
-    return HM_OK;
-  }
-  return flags ? damaged(f, number, "flags of a node") : HM_OK;
+  if (flags == 0)
+    return w->is_free ? hold_free(w, number, value, 0, size) : HM_OK;
+  if (flags != NODE_DATABASE || size != DB_BYTES || w->is_free || w->named == DATABASES_MAX)
+    return damaged(f, number, "flags of a node");
+  w->named_db[w->named++] = get_db(value);
+  return HM_OK;
 }
 
 static enum hm_status check_nodes(struct walk *w, uint64_t number, const uint8_t *page, bool leaf)
@@ -248,9 +288,7 @@ static enum hm_status enter(struct walk *w, size_t depth, size_t levels, uint64_
 {
   struct level *l = &w->path[depth];
   bool leaf = depth + 1 == levels;
-  if (number < 2 || number > w->last || w->budget == 0)
-    return damaged(w->file, number, "a page outside the tree");
-  w->budget--;
+  HM_TRY(hold(w, number, 1));
   l->number = number;
   l->page = w->memory + depth * w->file->page;
   HM_TRY(read_at(w->file, number * w->file->page, l->page, w->file->page));
@@ -297,25 +335,39 @@ static enum hm_status walk_tree(struct walk *w, const struct db *db)
   return HM_OK;
 }
 
-/* Free and main of either commit; the named ones of the newest. Headers of overflow
- * pages are only believed by LMDB when it frees them, which the logs never do. */
-static enum hm_status walk_commit(struct walk *w, const struct meta *meta, bool is_newest)
+/* All trees of a commit; *entries gets those of the named databases. */
+static enum hm_status walk_commit(struct walk *w, const struct meta *meta, uint64_t *entries)
 {
   w->last = meta->last;
-  w->budget = 4 * w->file->pages + 8;
-  w->with_overflow = true;
+  memset(w->held, 0, (size_t)(w->file->pages / 8 + 1));
   w->named = 0;
+  w->is_free = true;
   HM_TRY(walk_tree(w, &meta->free));
-  if (w->named)
-    return damaged(w->file, meta->free.root, "a database in the list of free pages");
+  w->is_free = false;
   HM_TRY(walk_tree(w, &meta->main));
-  for (size_t i = 0; is_newest && i < w->named; i++) {
+  *entries = 0;
+  for (size_t i = 0, count = w->named; i < count; i++) {
     struct db db = w->named_db[i];
     if (db.pad || db.flags)
       return damaged(w->file, db.root, "flags of a named database");
-    w->with_overflow = false;
+    *entries += db.entries;
     HM_TRY(walk_tree(w, &db));
   }
+  for (uint64_t page = 2; page <= w->last; page++)
+    if (!(w->held[page >> 3] >> (page & 7) & 1))
+      return damaged(w->file, page, "held by nothing");
+  return HM_OK;
+}
+
+/* Both commits. Every commit of a log appends: the newest holds more than the one
+ * before, or a flipped bit made the older one look newer. */
+static enum hm_status walk_commits(struct walk *w, const struct meta meta[2], size_t newest)
+{
+  uint64_t now, before;
+  HM_TRY(walk_commit(w, &meta[newest], &now));
+  HM_TRY(walk_commit(w, &meta[1 - newest], &before));
+  if (now <= before)
+    return damaged(w->file, newest, "the newest commit holds less than the one before");
   return HM_OK;
 }
 
@@ -328,6 +380,9 @@ enum hm_status hm_page_check(int fd, size_t map, struct hm_fault *fault)
     return hm_fault_set(fault, HM_IO, errno, "cannot stat: %s", strerror(errno));
   if (!S_ISREG(st.st_mode))
     return hm_fault_set(fault, HM_DAMAGED, 0, "not a regular file");
+  if ((uint64_t)st.st_size > map)
+    return hm_fault_set(fault, HM_DAMAGED, 0, "%lld bytes are more than its map of %zu",
+                        (long long)st.st_size, map);
   if (st.st_size < 2 * PAGE_SIZE_MIN)
     return hm_fault_set(fault, HM_DAMAGED, 0, "%lld bytes; two pages are the least",
                         (long long)st.st_size);
@@ -342,8 +397,9 @@ enum hm_status hm_page_check(int fd, size_t map, struct hm_fault *fault)
                         (long long)st.st_size, f.page);
   struct walk *w = calloc(1, sizeof *w);
   uint8_t *memory = malloc(DEPTH_MAX * f.page);
+  uint8_t *held = malloc((size_t)(f.pages / 8 + 1));
   struct meta meta[2];
-  enum hm_status status = w && memory ? HM_OK : HM_IO;
+  enum hm_status status = w && memory && held ? HM_OK : HM_IO;
   for (uint64_t i = 0; i < 2 && status == HM_OK; i++) {
     status = read_at(&f, i * f.page, memory, f.page);
     if (status == HM_OK)
@@ -355,10 +411,10 @@ enum hm_status hm_page_check(int fd, size_t map, struct hm_fault *fault)
   if (status == HM_OK) {
     w->file = &f;
     w->memory = memory;
-    status = walk_commit(w, &meta[newest], true);
-    if (status == HM_OK)
-      status = walk_commit(w, &meta[1 - newest], false);
+    w->held = held;
+    status = walk_commits(w, meta, newest);
   }
+  free(held);
   free(memory);
   free(w);
   return status;

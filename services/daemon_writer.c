@@ -184,8 +184,9 @@ static bool head_is_due(const struct hm_writer *w, const struct hm_now *now)
   hm_store_sizes(w->config.store, &sizes);
   if (sizes.batches <= w->head.data_size)
     return false;
+  uint64_t since_ns = w->head.at_ns > 0 ? w->head.at_ns : w->started_ns;
   return sizes.control - w->head.number >= HEAD_ENTRIES ||
-         now->boottime_ns - w->head.at_ns >= HEAD_EVERY_S * HM_SECOND_NS;
+         now->boottime_ns - since_ns >= HEAD_EVERY_S * HM_SECOND_NS;
 }
 
 /* The batch a checkpoint must cover; 0 with HM_NOT_FOUND: no such record. */
@@ -511,7 +512,7 @@ static enum hm_status prepare(struct hm_writer *w, struct hm_fault *fault)
   HM_TRY(hm_writer_stand(w, fault));
   w->results.stats.head = w->head.number;
   HM_TRY(hm_writer_begin(w, fault));
-  w->last_close_ns = hm_writer_now(w).boottime_ns;
+  w->started_ns = w->last_close_ns = hm_writer_now(w).boottime_ns;
   if (pthread_create(&w->thread, NULL, run, w))
     return hm_fault_set(fault, HM_IO, 0, "no thread for the writer");
   w->is_running = true;

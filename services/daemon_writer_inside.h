@@ -62,7 +62,7 @@ struct hm_writer {
   struct hm_session_key session;
   struct hm_last_head head;
   uint64_t first_pending_ns; /* boottime, 0 = nothing waits */
-  uint64_t last_close_ns;
+  uint64_t last_close_ns, started_ns;
   bool is_disk_low;
   uint64_t disk_seen_ns;   /* boottime of the last look, 0 = never */
   struct hm_message *asks; /* checkpoints asked for, not yet answered */
