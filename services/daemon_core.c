@@ -161,7 +161,7 @@ void hm_core_describe(struct hm_core *core, struct hm_bound *bound, struct hm_co
   out->gate = hm_bound_flow(core, bound);
   out->health = health_now(core, bound);
   out->health_since_s = bound->health_since_s;
-  out->passed = bound->passed;
+  out->passed = MAX(bound->passed, bound->frames_seen);
   memcpy(out->dropped, bound->dropped, sizeof out->dropped);
   out->last_frame = bound->last_frame;
   out->memories = bound->memories;

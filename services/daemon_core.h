@@ -187,7 +187,9 @@ struct hm_core_paired_one {
   char name[HM_NAME_LETTERS + 1];
   struct hm_core_pairing pairing;
   enum hm_flow gate;
+  enum hm_health health;       /* ENDED: a short recording is through already */
   bool has_frame;              /* a frame passed within the 2 s waited for */
+  uint64_t frames;             /* so far */
   unsigned first_frame_ms;     /* from the pairing in force to the gate's first frame */
   unsigned fps_milli;
 };
@@ -197,7 +199,8 @@ struct hm_core_paired {
   struct hm_core_paired_one one[HM_PAIR_NAMES];
 };
 typedef void (*hm_core_paired_done)(void *user, const struct hm_core_paired *result);
-/* Returns at the first frame, or 2 s after the pairing is in force. */
+/* Returns 0.3 s after the first frame, or 2 s after the pairing is in force, or at once
+ * where nobody brings frames (no gate, no media service). */
 void hm_core_pair(struct hm_core *core, const struct hm_core_pair *request,
                   hm_core_paired_done done, void *user);
 

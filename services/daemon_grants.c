@@ -105,6 +105,7 @@ void hm_bound_saw_frame(struct hm_bound *bound, uint64_t frame)
   bound->last_packet_ns = now;
   if (bound->first_frame_ns == 0)
     bound->first_frame_ns = now;
+  bound->frames_in_force++;
   if (frame > bound->last_frame)
     bound->last_frame = frame;
 }
@@ -117,7 +118,7 @@ static void take_counts(struct hm_gate_link *link, const struct hm_gate_message 
   uint64_t passed = link->passed_base + m->u.ask.passed;
   bool is_news = false;
   measure_flow(bound, passed);
-  if (passed > bound->passed)
+  if (passed > bound->passed && bound->observer == NULL)
     hm_bound_saw_frame(bound, m->u.ask.last_frame);
   bound->passed = MAX(passed, bound->passed);
   for (int i = 0; i < HM_DROP_REASONS; i++) {

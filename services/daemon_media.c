@@ -34,6 +34,11 @@ static bool is_runnable(const struct hm_bound *bound)
          bound->anchor_checked && bound->health != HM_HEALTH_ANCHOR_DIFFERS;
 }
 
+bool hm_media_runs(struct hm_core *core, const struct hm_bound *bound)
+{
+  return media_of(core) != NULL && is_runnable(bound) && bound->health != HM_HEALTH_ENDED;
+}
+
 static bool send_start(struct hm_gate_link *link, const struct hm_bound *bound)
 {
   struct hm_gate_message m = {.kind = HM_GATE_START};

@@ -46,6 +46,7 @@ bool hm_gate_on_peripheral(struct hm_gate_link *link, const struct hm_gate_messa
     return false;
   }
   hm_bound_saw_frame(bound, frame);
+  bound->frames_seen++;
   if (bound->slot == 0)
     return true; /* unbound: the gate is told with its next question */
   if (hm_writer_peripheral(link->core->writer, bound->slot, frame, m->u.peripheral.record) !=
@@ -268,8 +269,6 @@ bool hm_gate_on_event(struct hm_gate_link *link, const struct hm_gate_message *m
          text[0] != '\0' ? ": " : "", text);
   if (bound == NULL)
     return true;
-  if (m->u.event.event == HM_GATE_EVENT_FLOWING)
-    hm_bound_saw_frame(bound, m->u.event.frame);
   if (m->u.event.event == HM_GATE_EVENT_STATE)
     tell_state(link->core, bound, text);
   for (size_t i = 0; i < G_N_ELEMENTS(records); i++)

@@ -9,7 +9,7 @@
  *   completions -> authority: receipt               P8, P9
  *   control entry with both completions             the pairing is in force
  *   secret on disk, everything else erased          P10
- *   first frame through the gate, or 2 s
+ *   first frames through the gate, or 2 s
  *
  * One name after the other. A handshake that fails after the certificate was logged
  * burns it: the registry knows every certificate, and one without a receipt never
@@ -27,6 +27,7 @@ enum {
   RECEIPT_WITHIN_S = 30,
   EPOCHS_MAX = 255,
   FIRST_FRAME_MS = 2000,
+  MEASURE_MS = 300,
   LOOK_EVERY_MS = 20,
   LIVE_CONTEXTS = HM_PAIRING_USES, /* a record can name so many */
   LIVE_IN_CONTEXT = 2              /* one in force and the one that renews it */
@@ -130,22 +131,38 @@ static void fail(struct pair *p, enum hm_status status, const struct hm_error *w
 
 /* ---- 6 the first frame --------------------------------------------------------------------------- */
 
+/* Frames are expected: a gate is there, or the media service will bring one. */
+static bool is_expected(const struct pair *p)
+{
+  const struct hm_bound *bound = p->bound;
+  return bound->observer != NULL || bound->gate != NULL || hm_media_runs(p->core, bound);
+}
+
+/* The first frame, and a moment to see how fast they come. */
 static gboolean look_for_frame(gpointer data)
 {
   struct pair *p = data;
   struct hm_core_paired_one *one = one_of(p);
   struct hm_bound *bound = p->bound;
   struct hm_error ok = {.status = HM_OK};
-  uint64_t waited = (hm_boottime_ns() - p->waited_since_ns) / 1000000u;
-  bool is_there = bound->first_frame_ns >= bound->in_force_ns && bound->first_frame_ns != 0;
-  bool has_gate = bound->observer != NULL || bound->gate != NULL;
-  if (!is_there && waited < FIRST_FRAME_MS && !p->core->is_stopping && has_gate)
+  uint64_t now = hm_boottime_ns();
+  uint64_t waited_ms = (now - p->waited_since_ns) / 1000000u;
+  one->has_frame = bound->first_frame_ns >= bound->in_force_ns && bound->first_frame_ns != 0;
+  bool is_seen = one->has_frame && (bound->health == HM_HEALTH_ENDED ||
+                                    now - bound->first_frame_ns >= MEASURE_MS * 1000000ull);
+  if (!is_seen && waited_ms < FIRST_FRAME_MS && !p->core->is_stopping && is_expected(p))
     return G_SOURCE_CONTINUE;
-  one->has_frame = is_there;
-  if (is_there)
+  if (one->has_frame) {
+    uint64_t took = bound->last_packet_ns - bound->first_frame_ns;
     one->first_frame_ms = (unsigned)((bound->first_frame_ns - bound->in_force_ns) / 1000000u);
+    one->frames = bound->frames_in_force;
+    one->fps_milli = bound->frames_in_force > 1 && took > 0
+                         ? (unsigned)MIN((bound->frames_in_force - 1) * 1000000000000u / took,
+                                         10000000u)
+                         : bound->fps_milli;
+  }
   one->gate = hm_bound_flow(p->core, bound);
-  one->fps_milli = bound->fps_milli;
+  one->health = bound->health;
   end_name(p, &ok);
   return G_SOURCE_REMOVE;
 }

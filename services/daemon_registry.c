@@ -261,6 +261,7 @@ static enum hm_status read_completion(struct hm_core *core, const struct hm_log_
   kept->shown.control = entry->number;
   bound->in_force_ns = hm_boottime_ns();
   bound->first_frame_ns = 0;
+  bound->frames_in_force = 0;
   return HM_OK;
 }
 

@@ -91,6 +91,8 @@ struct hm_bound {
   uint64_t in_force_ns;       /* boottime at which the newest pairing came in force */
   uint64_t first_frame_ns;    /* boottime of the first frame after that, 0 = none yet */
   uint64_t last_packet_ns;    /* boottime of the newest frame seen */
+  uint64_t frames_in_force;   /* seen since in_force_ns */
+  uint64_t frames_seen;       /* by their peripheral records, since start */
   uint64_t passed, last_frame, dropped[HM_DROP_REASONS];
   uint64_t fps_at_ns, fps_passed; /* the report before */
   unsigned fps_milli;
@@ -290,6 +292,8 @@ void hm_gates_resume(struct hm_core *core, struct hm_bound *bound);
 /* The media service: run or stop a pipeline; ask for sources. */
 void hm_media_start(struct hm_core *core, const struct hm_bound *bound);
 void hm_media_stop(struct hm_core *core, const struct hm_bound *bound);
+/* Whether the media service is there and is to run this one. */
+bool hm_media_runs(struct hm_core *core, const struct hm_bound *bound);
 
 /* ---- daemon_main.c -------------------------------------------------------------------- */
 /* The store cannot go on: say why once, stop without signing more, exit with it. */
