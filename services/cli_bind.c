@@ -171,8 +171,12 @@ static void say_pairing(struct cli *cli, JsonObject *pairing)
   cli_say("%s  %s  %s  until %s   ", name, context, entry, until);
   if (first >= 0) {
     double fps = hm_json_get_number(gate, "fps", 0);
-    cli_say("flowing: first frame after %.2f s", first / 1000);
-    if (fps > 0)
+    const char *health = hm_json_get_text(gate, "health");
+    bool is_ended = health && strcmp(health, "ended") == 0;
+    cli_say("%s: first frame after %.2f s", is_ended ? "flowed" : "flowing", first / 1000);
+    if (is_ended)
+      cli_say(", %llu frames, ended", (unsigned long long)hm_json_get_uint(gate, "frames", 0));
+    else if (fps > 0)
       cli_say(", %.1f fps", fps);
     cli_say("\n");
     return;

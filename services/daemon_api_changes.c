@@ -58,6 +58,8 @@ static void on_paired(void *user, const struct hm_core_paired *result)
       o = hm_api_pairing(one->name, &one->pairing);
       JsonObject *gate = json_object_new();
       hm_json_set_text(gate, "state", hm_flow_text(one->gate));
+      hm_json_set_text(gate, "health", hm_health_text(one->health));
+      hm_json_set_u64(gate, "frames", one->frames);
       if (one->has_frame) {
         json_object_set_int_member(gate, "first_frame_ms", one->first_frame_ms);
         hm_json_set_fraction(gate, "fps", one->fps_milli / 1000.0);

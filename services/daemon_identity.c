@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include <sys/utsname.h>
 
 #include "services/daemon_state.h"
 #include "services/text.h"
@@ -36,6 +37,15 @@ enum hm_status hm_host_anchor(const struct hm_core *core, uint8_t descriptors[32
     i++;
   struct hm_bytes parts[2] = {hm_bytes("hallmark/1 anchor\0host", 23), hm_bytes(id, strlen(id))};
   return core->crypto->sha256(parts, 2, descriptors);
+}
+
+void hm_host_describe(char *what, size_t cap)
+{
+  char model[HM_WHAT_MAX - 16];
+  struct utsname name;
+  if (!read_id("/proc/device-tree/model", model, sizeof model))
+    g_strlcpy(model, uname(&name) == 0 ? name.machine : "machine", sizeof model);
+  g_snprintf(what, cap, "%s, software keys", model);
 }
 
 enum hm_status hm_host_anchor_check(const struct hm_core *core, struct hm_error *err)

@@ -131,6 +131,7 @@ static enum hm_status recover(struct hm_core *core, struct hm_error *err)
   HM_TRY(read_genesis(core, err));
   HM_TRY(hm_registry_load(core, err));
   HM_TRY(hm_host_anchor_check(core, err));
+  hm_host_describe(core->registry.all[0]->what, sizeof core->registry.all[0]->what);
   HM_TRY(hm_local_load(core, err));
   return hm_keys_settle(core, err);
 }

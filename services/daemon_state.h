@@ -176,6 +176,8 @@ void hm_identity_wipe(struct hm_core *core);
 enum hm_status HM_MUST_CHECK hm_host_key_paths(const struct hm_core *core,
                                                char sign[HM_FILE_PATH], char agree[HM_FILE_PATH],
                                                struct hm_error *err);
+/* For screens: board or architecture. */
+void hm_host_describe(char *what, size_t cap);
 /* What ties the host's keys to this machine; and whether it still is the one. */
 enum hm_status HM_MUST_CHECK hm_host_anchor(const struct hm_core *core, uint8_t descriptors[32]);
 enum hm_status HM_MUST_CHECK hm_host_anchor_check(const struct hm_core *core,
