@@ -273,7 +273,7 @@ static enum hm_status answer_path(struct answerer *a, struct hm_error *err)
     }
     return answers[i].answer(a, number, err);
   }
-  return hm_fail(err, HM_UNSUPPORTED, "--store reads only; ask the daemon for this");
+  return hm_fail(err, HM_POLICY, "--store reads only; ask the daemon for this");
 }
 
 static enum hm_status work(void *user, GByteArray *out, struct hm_error *err)

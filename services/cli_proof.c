@@ -344,16 +344,13 @@ static int read_pins(const struct cli_args *args, GArray *pins)
   return 0;
 }
 
-static int verify_file(struct cli *cli, const struct cli_args *args,
+static int verify_file(struct cli *cli, const struct cli_args *args, GArray *pins,
                        const struct hm_anchors *anchors)
 {
   struct hm_error err = {HM_OK, ""};
   struct hm_chain chain;
   g_autoptr(GByteArray) file = g_byte_array_new();
-  g_autoptr(GArray) pins = g_array_new(FALSE, FALSE, 32);
-  int code = read_pins(args, pins);
-  if (code != 0)
-    return code;
+  int code = 0;
   if (read_proof(args->objects[0], file, &err) != HM_OK)
     return cli_fail(cli, "verify", &err);
   if (verify_bytes(hm_bytes(file->data, file->len), anchors, (const uint8_t(*)[32])(void *)pins->data,
@@ -376,12 +373,16 @@ int cli_verify(struct cli *cli, const struct cli_args *args)
   struct hm_error err = {HM_OK, ""};
   struct hm_anchors anchors;
   char path[HM_FILE_PATH];
+  g_autoptr(GArray) pins = g_array_new(FALSE, FALSE, 32);
+  int code = read_pins(args, pins);
+  if (code != 0)
+    return code;
+  if (args->count == 0 && pins->len > 0)
+    return cli_usage(args->verb, "--pin is for a proof file");
   if (cli_anchors(cli, args, &anchors, &err) != HM_OK)
     return cli_fail(cli, "verify", &err);
   if (args->count == 1)
-    return verify_file(cli, args, &anchors);
-  if (cli_flag(args, "--pin"))
-    return cli_usage(args->verb, "--pin is for a proof file");
+    return verify_file(cli, args, pins, &anchors);
   if (cli_find_paths(cli, &err) != HM_OK)
     return cli_fail(cli, "verify", &err);
   if (cli_store_path(cli->store ? cli->store : cli->paths[0].store, path, &err) != HM_OK)

@@ -8,7 +8,9 @@
 #include "services/cli.h"
 #include "services/config.h"
 #include "sensors/gate.h"
+#include "services/authproto.h"
 #include "trust/capability.h"
+#include "trust/pairing.h"
 
 /* In JSON a row is an object whose members are the heads, in lower case. */
 static void end_table(struct cli *cli, struct cli_table *table)
@@ -160,6 +162,66 @@ static void spec_capability(struct cli *cli)
   end_table(cli, &t);
 }
 
+/* The pairing machine: what each event does in each state, and until when. */
+static void spec_pairing(struct cli *cli)
+{
+  static const char *const heads[] = {"FROM", "EVENT", "TO", "ERASES", "MESSAGE", "DEADLINE"};
+  struct cli_table t;
+  cli_table_begin(&t, heads, G_N_ELEMENTS(heads));
+  for (size_t i = 0; i < hm_pair_edge_count; i++) {
+    const struct hm_pair_edge *edge = &hm_pair_edges[i];
+    cli_table_add(&t, hm_pair_state_text(edge->from));
+    cli_table_add(&t, hm_pair_event_text(edge->event));
+    cli_table_add(&t, hm_pair_state_text(edge->to));
+    cli_table_add(&t, hm_pair_does_text(edge->does));
+    cli_table_add(&t, edge->message);
+    cli_table_add(&t, hm_pair_deadline_text(edge->from));
+  }
+  end_table(cli, &t);
+}
+
+static void spec_gate(struct cli *cli)
+{
+  static const char *const heads[] = {"KIND", "NAME", "FROM", "ROLES", "MEMBERS"};
+  static const struct {
+    enum hm_gate_role role;
+    const char *name;
+  } roles[] = {{HM_GATE_ROLE_GATE, "gate"},
+               {HM_GATE_ROLE_OBSERVER, "observer"},
+               {HM_GATE_ROLE_SINK, "sink"},
+               {HM_GATE_ROLE_MEDIA, "media"}};
+  struct cli_table t;
+  const struct hm_gate_kind_row *row = NULL;
+  cli_table_begin(&t, heads, G_N_ELEMENTS(heads));
+  for (size_t i = 0; (row = hm_gate_kind_row(i)); i++) {
+    g_autoptr(GString) who = g_string_new(NULL);
+    for (size_t k = 0; k < G_N_ELEMENTS(roles); k++)
+      if (row->roles >> roles[k].role & 1)
+        g_string_append_printf(who, "%s%s", who->len ? " " : "", roles[k].name);
+    cli_table_add_f(&t, "%d", (int)row->kind);
+    cli_table_add(&t, row->name);
+    cli_table_add(&t, row->from_client ? "client" : "daemon");
+    cli_table_add(&t, who->str);
+    cli_table_add(&t, row->members);
+  }
+  end_table(cli, &t);
+}
+
+static void spec_authority(struct cli *cli)
+{
+  static const char *const heads[] = {"KIND", "NAME"};
+  static const enum hm_auth_kind kinds[] = {HM_AUTH_HELLO, HM_AUTH_CHALLENGE, HM_AUTH_BIND,
+                                            HM_AUTH_PAIR,  HM_AUTH_COMPLETE,  HM_AUTH_REVOKE,
+                                            HM_AUTH_LOG,   HM_AUTH_ERROR};
+  struct cli_table t;
+  cli_table_begin(&t, heads, G_N_ELEMENTS(heads));
+  for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++) {
+    cli_table_add_f(&t, "%d", (int)kinds[i]);
+    cli_table_add(&t, hm_auth_kind_text(kinds[i]));
+  }
+  end_table(cli, &t);
+}
+
 static void spec_verbs(struct cli *cli)
 {
   static const char *const heads[] = {"VERB", "OBJECTS", "FLAGS", "DOES"};
@@ -214,6 +276,9 @@ static const struct {
     {"labels", "integer labels of the maps", spec_labels},
     {"codes", "all code points; or one table by its name", spec_codes},
     {"capability", "classes, entities, protection of data, anchors", spec_capability},
+    {"pairing", "the pairing machine: states, events, what is erased", spec_pairing},
+    {"gate", "messages of gate.sock", spec_gate},
+    {"authority", "messages of authority.sock", spec_authority},
     {"links", "links of a proof's chain", spec_links},
     {"config", "keys of the configuration", spec_config},
     {"verbs", "verbs of this command", spec_verbs},

@@ -319,8 +319,8 @@ static gboolean on_incoming(GSocketService *service, GSocketConnection *connecti
   struct hm_api *api = user;
   GSocket *socket = g_socket_connection_get_socket(connection);
   struct hm_api_peer *peer = g_new0(struct hm_api_peer, 1);
-  if (*api->connections >= HM_API_CONNECTIONS ||
-      hm_api_peer_of(g_socket_get_fd(socket), peer) != HM_OK) {
+  enum hm_status status = hm_api_peer_of(g_socket_get_fd(socket), peer);
+  if (*api->connections >= HM_API_CONNECTIONS || status != HM_OK) {
     api->refused_connections++;
     hm_log(HM_LOG_WARNING, "api-connections", 
            "api.sock: connection of pid %ld refused, %u stand (limit %d)", (long)peer->pid,

@@ -126,8 +126,9 @@ void hm_chain_clear(struct hm_chain *chain)
 
 enum hm_status hm_chain_status(const struct hm_chain *chain)
 {
-  if (hm_verdict_is_proven(&chain->verdict))
-    return HM_OK;
+  const struct hm_verdict *v = &chain->verdict;
+  if (hm_verdict_is_proven(v))
+    return v->pins_given && !v->is_pinned ? HM_UNPINNED : HM_OK;
   if (chain->verdict.has_broken && chain->verdict.broken.link == HM_LINK_REVOCATION)
     return HM_REVOKED;
   return chain->verdict.has_broken && chain->verdict.broken.has_values ? HM_MISMATCH : HM_BAD_PROOF;
