@@ -282,8 +282,7 @@ static enum hm_status fill_observation(struct hm_batch_maker *maker, const struc
 {
   const struct hm_observation *o = &m->u.observation;
   const struct hm_known_pairing *found[HM_PAIRING_USES];
-  size_t count = in_force(maker, &maker->runs[m->slot],
-                          judged_at(o->arrival_ns, frame->now.trust_s), &frame->now, found);
+  size_t count = in_force(maker, &maker->runs[m->slot], maker->judged_s, &frame->now, found);
   count = under(found, count, o->vector.len > 0);
   if (count == 0)
     return HM_EXPIRED; /* it was in force when the record was taken in */
@@ -328,8 +327,7 @@ static void fill_event(const struct hm_batch_maker *maker, const struct hm_messa
 {
   const struct hm_trust_event *e = &m->u.event;
   const struct hm_known_pairing *found[HM_PAIRING_USES];
-  size_t count = in_force(maker, &maker->runs[m->slot],
-                          judged_at(e->arrival_ns, frame->now.trust_s), &frame->now, found);
+  size_t count = in_force(maker, &maker->runs[m->slot], maker->judged_s, &frame->now, found);
   r->type = HM_RECORD_EVENT;
   r->has_event = true;
   r->has_pairings = count > 0;
@@ -415,6 +413,16 @@ static void make_records(struct hm_batch_maker *maker, const struct hm_batch_fra
   maker->batch.record_count = count;
 }
 
+/* The latest of now and all arrivals. One time for the whole batch, else a record could
+ * list a pairing that began in the second after the one its sensor leaf was judged at. */
+static uint64_t batch_judged_at(const struct hm_batch_maker *maker, const struct hm_now *now)
+{
+  uint64_t latest = now->trust_s;
+  for (size_t i = 0; i < maker->pending_count; i++)
+    latest = judged_at(arrival_of(maker->pending[i]), latest);
+  return latest;
+}
+
 static uint64_t at_most(uint64_t value, uint64_t limit)
 {
   return value < limit ? value : limit;
@@ -433,7 +441,7 @@ static enum hm_status make_sensor_leaf(struct hm_batch_maker *maker, unsigned sl
   memcpy(f.blind, blind, 16);
   memcpy(f.sensor.lct, run->lct, 32);
   f.sensor.control = run->control;
-  f.pairing_count = put_uses(found, in_force(maker, run, now->trust_s, now, found), f.pairings);
+  f.pairing_count = put_uses(found, in_force(maker, run, maker->judged_s, now, found), f.pairings);
   f.has_pairings = f.pairing_count > 0;
   for (uint32_t i = 0; i < HM_DROP_COUNT; i++) {
     f.dropped[i] = at_most(run->dropped[i], HM_U32_MAX);
@@ -502,6 +510,7 @@ enum hm_status hm_batch_build(struct hm_batch_maker *maker, const struct hm_batc
   b->control_size = frame->control_size;
   struct hm_batch_line *line = &maker->line;
   line_up(maker, line);
+  maker->judged_s = batch_judged_at(maker, &frame->now);
   struct hm_batch_facts facts = {.number = frame->number,
                                  .control_size = frame->control_size,
                                  .sensors = line->count};

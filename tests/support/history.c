@@ -188,12 +188,30 @@ uint64_t history_batch(struct history *h, const uint64_t *types, uint32_t count)
 }
 
 /* ---- heads ------------------------------------------------------------------------------------ */
+static void live_row(struct hm_live_pairing *row, const struct world_key *camera,
+                     const uint8_t certificate[32], uint64_t completion)
+{
+  memset(row, 0, sizeof *row);
+  row->context = HM_CONTEXT_DRIVE;
+  row->control = completion;
+  memcpy(row->entity, camera->signer.kid, 32);
+  memcpy(row->certificate, certificate, 32);
+}
+
 static void fill_live(struct history *h, struct hm_out *set)
 {
-  struct hm_live_pairing row = {.context = HM_CONTEXT_DRIVE, .control = h->completion_entry};
-  memcpy(row.entity, h->world.camera.signer.kid, 32);
-  memcpy(row.certificate, h->world.pairing_facts.name, 32);
-  MUST(hm_live_encode(&row, h->has_live ? 1 : 0, set));
+  struct hm_live_pairing rows[3];
+  size_t count = 0;
+  if (h->has_live)
+    live_row(&rows[count++], &h->world.camera, h->world.pairing_facts.name, h->completion_entry);
+  if (h->completion_2_entry != 0)
+    live_row(&rows[count++], &h->camera_2, h->pairing_2_name, h->completion_2_entry);
+  if (count == 2 && hm_live_compare(&rows[0], &rows[1]) > 0) {
+    rows[2] = rows[0];
+    rows[0] = rows[1];
+    rows[1] = rows[2];
+  }
+  MUST(hm_live_encode(rows, count, set));
 }
 
 uint64_t history_head(struct history *h)
@@ -201,7 +219,7 @@ uint64_t history_head(struct history *h)
   struct hm_log *control = hm_store_control(h->store);
   struct hm_store_sizes sizes;
   struct world_object head_object, checkpoint_object;
-  uint8_t set[256];
+  uint8_t set[512];
   struct hm_out live = hm_out(set, sizeof set);
   struct hm_head head = {.iat = h->world.now + 2, .quality = HM_QUALITY_AUTHORITY};
   hm_store_sizes(h->store, &sizes);
@@ -267,7 +285,12 @@ static void append_second_camera(struct history *h, uint8_t seed)
              &h->completion_2_1, &h->receipt_2);
   keep_append(h->store, keep_binding(w, &h->camera_2_binding));
   keep_append(h->store, keep_pairing(w, &h->pairing_2));
-  keep_append(h->store, keep_completion(&h->receipt_2, &h->completion_2_0, &h->completion_2_1));
+  h->completion_2_entry = keep_append(
+      h->store, keep_completion(&h->receipt_2, &h->completion_2_0, &h->completion_2_1));
+  struct hm_pairing pairing;
+  MUST(hm_pairing_open(engine, world_bytes(&h->pairing_2), w->authority.signer.point, NULL,
+                       &pairing));
+  memcpy(h->pairing_2_name, pairing.name, 32);
 }
 
 void history_begin(struct history *h, const char *folder, uint8_t seed)

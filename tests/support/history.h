@@ -24,6 +24,8 @@ struct history {
   struct hm_store *store; /* open for writing */
   uint64_t camera_entry;  /* cN of its binding */
   uint64_t pairing_entry, completion_entry;
+  uint64_t completion_2_entry; /* 0 before it is told */
+  uint8_t pairing_2_name[32];
   uint8_t last_batch[32]; /* NAME */
   uint8_t last_head[32];
   uint64_t head_entry; /* cN of the newest, 0 = none */

@@ -391,6 +391,27 @@ static void no_flipped_byte_of_many_records_is_proven(void **state)
   free(bytes);
 }
 
+/* Its live set has a row of another sensor, which no record needs: not free either. */
+static void no_flipped_bit_of_a_live_set_is_proven(void **state)
+{
+  (void)state;
+  const uint64_t types[] = {HM_RECORD_OBSERVATION};
+  history_batch(&h, types, 1);
+  history_head(&h);
+  const uint64_t six = 6;
+  uint8_t *bytes;
+  size_t len;
+  MUST(hm_prove(engine, h.store, &six, 1, NULL, &bytes, &len, NULL));
+  assert_true(is_proven(hm_bytes(bytes, len)));
+  for (size_t bit = (len - 240) * 8; bit < len * 8; bit++) {
+    bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
+    if (is_proven(hm_bytes(bytes, len)))
+      fail_msg("bit %zu of byte %zu is free", bit % 8, bit / 8);
+    bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
+  }
+  free(bytes);
+}
+
 static void no_truncation_is_proven(void **state)
 {
   (void)state;
@@ -577,6 +598,7 @@ int main(void)
       TEST(a_batch_after_a_revocation_is_not_authorized),
       TEST(no_flipped_bit_is_proven),
       TEST(no_flipped_byte_of_many_records_is_proven),
+      TEST(no_flipped_bit_of_a_live_set_is_proven),
       TEST(no_truncation_is_proven),
       TEST(no_item_is_dropped_doubled_or_moved),
       TEST(no_item_is_there_for_nothing),
