@@ -30,7 +30,7 @@ static const struct hm_json_field bind_fields[] = {
 static const struct hm_json_field pair_fields[] = {
     {"names", HM_JSON_TEXTS, true, 1, HM_PAIR_NAMES},
     {"context", HM_JSON_TEXT, true, 1, HM_CONTEXT_TEXT},
-    {"seconds", HM_JSON_UINT, true, 60, 400 * 86400},
+    {"seconds", HM_JSON_UINT, true, 1, 400 * 86400},
     {"operations", HM_JSON_TEXTS, false, 1, 6},
     {"with", HM_JSON_TEXT, false, 1, HM_NAME_LETTERS},
     {"again", HM_JSON_TEXT, false, 1, 64},

@@ -464,20 +464,37 @@ static const struct hm_bound *revoked_before(const struct pair *p)
   return NULL;
 }
 
-static enum hm_status check_room(const struct pair *p, struct hm_error *err)
+/* Live pairings of the sensor: other contexts, and certificates of this one. */
+static void count_live(const struct pair *p, unsigned *contexts, unsigned *same)
 {
   struct hm_now now = hm_core_now(p->core);
-  unsigned live = 0, same = 0;
-  bool is_new = true;
+  uint64_t seen[HM_LIVE_PAIRINGS];
+  *contexts = *same = 0;
   for (unsigned i = 0; i < p->bound->pairing_count; i++) {
     const struct hm_kept_pairing *k = &p->bound->pairings[i];
-    if (k->shown.context == p->context && strcmp(k->shown.context_text, p->context_text) != 0)
-      return hm_fail(err, HM_EXISTS, "context %s has the code %u of %s; choose another name",
-                     p->context_text, p->context, k->shown.context_text);
+    unsigned at = 0;
     if (!hm_pairing_is_live(p->core, k, &now))
       continue;
-    live += k->shown.context != p->context;
-    same += k->shown.context == p->context;
+    if (k->shown.context == p->context) {
+      ++*same;
+      continue;
+    }
+    while (at < *contexts && seen[at] != k->shown.context)
+      at++;
+    if (at == *contexts)
+      seen[(*contexts)++] = k->shown.context;
+  }
+}
+
+/* A custom context's code is shared by names: two names must not meet in one sensor. */
+static enum hm_status check_context(const struct pair *p, struct hm_error *err)
+{
+  bool is_new = true;
+  for (unsigned i = 0; i < p->bound->pairing_count; i++) {
+    const struct hm_core_pairing *k = &p->bound->pairings[i].shown;
+    if (k->context == p->context && strcmp(k->context_text, p->context_text) != 0)
+      return hm_fail(err, HM_EXISTS, "context %s has the code %u of %s; choose another name",
+                     p->context_text, p->context, k->context_text);
   }
   for (unsigned i = 0; i < p->bound->seen_count; i++)
     is_new = is_new && p->bound->seen[i].context != p->context;
@@ -485,15 +502,23 @@ static enum hm_status check_room(const struct pair *p, struct hm_error *err)
     return hm_fail(err, HM_POLICY, "was paired for %d contexts, the most of one binding; run: "
                                    "hallmark unbind %s, then bind it again",
                    HM_CONTEXTS_SEEN, p->bound->name);
+  return HM_OK;
+}
+
+static enum hm_status check_room(const struct pair *p, struct hm_error *err)
+{
+  unsigned contexts, same;
+  HM_TRY(check_context(p, err));
+  count_live(p, &contexts, &same);
   if (same >= LIVE_IN_CONTEXT)
     return hm_fail(err, HM_POLICY, "%u pairings for %s are in force, the most at one time; run: "
                                    "hallmark revoke %s --context %s",
                    same, p->context_text, p->bound->name, p->context_text);
-  if (live >= LIVE_CONTEXTS)
+  if (contexts >= LIVE_CONTEXTS)
     return hm_fail(err, HM_POLICY,
                    "paired for %u contexts, the most at one time; run: hallmark revoke %s "
                    "--context ONE",
-                   live, p->bound->name);
+                   contexts, p->bound->name);
   return HM_OK;
 }
 
