@@ -31,7 +31,8 @@ enum hm_status hm_authority_challenge(struct hm_authority *a,
   return HM_OK;
 }
 
-/* A challenge of ours is good once, also when the request then fails. */
+/* A challenge of ours is good for one certificate: a request that was refused may be
+ * mended and asked again with it while it lives. */
 static enum hm_status take_challenge(struct hm_authority *a, const uint8_t challenge[16],
                                      struct hm_error *err)
 {
