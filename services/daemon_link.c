@@ -19,6 +19,7 @@ enum {
   HELLO_EVERY_S = 3600,
   RETRY_S = 5,
   QUEUE_MAX = 64,
+  ASKED_A_SECOND = 50, /* the authority closes above 100 */
   PLACES_MAX = 4 /* times the log may grow under one check */
 };
 
@@ -36,6 +37,8 @@ struct hm_link {
   guint readable, timeout, retry, pump;
   GQueue questions; /* the head is under way iff is_asked */
   bool is_asked;
+  uint64_t second; /* of boottime, and how many were asked in it */
+  unsigned asked;
   uint64_t hello_sent_ns, hello_ns; /* boottime; of the newest that was answered */
   uint8_t nonce[16];
   struct hm_held held;
@@ -239,12 +242,28 @@ static bool connect_now(struct hm_link *link, struct hm_error *err)
   return true;
 }
 
+static gboolean pump(gpointer data);
+
+/* Too many in this second: go on in a moment. */
+static bool is_too_fast(struct hm_link *link)
+{
+  uint64_t second = hm_boottime_ns() / 1000000000u;
+  if (second != link->second) {
+    link->second = second;
+    link->asked = 0;
+  }
+  if (link->asked++ < ASKED_A_SECOND)
+    return false;
+  link->pump = g_timeout_add(100, pump, link);
+  return true;
+}
+
 static gboolean pump(gpointer data)
 {
   struct hm_link *link = data;
   struct hm_error error = {0};
   link->pump = 0;
-  if (link->is_asked || g_queue_is_empty(&link->questions))
+  if (link->is_asked || g_queue_is_empty(&link->questions) || is_too_fast(link))
     return G_SOURCE_REMOVE;
   if (!connect_now(link, &error)) {
     fail_all(link, &error);
