@@ -193,20 +193,20 @@ static enum hm_status weigh(struct hm_analysis *a, const struct hm_frame *frame,
   return HM_OK;
 }
 
-/* The best of the candidates, falling value; of equals the heavier first. */
+/* The best of the candidates, falling value; of equals the heavier, so earlier, first. */
 static void choose(struct hm_analysis *a, uint32_t count)
 {
-  bool is_taken[HM_FOCUS_CANDIDATES] = {false};
+  uint32_t order[HM_FOCUS_CANDIDATES] = {0};
   struct hm_analysis_result *r = &a->result;
-  while (r->region_count < a->config.top && r->region_count < count) {
-    uint32_t best = HM_FOCUS_CANDIDATES;
-    for (uint32_t i = 0; i < count; i++)
-      if (!is_taken[i] &&
-          (best == HM_FOCUS_CANDIDATES || a->regions[i].value > a->regions[best].value))
-        best = i;
-    is_taken[best] = true;
-    r->regions[r->region_count++] = a->regions[best];
+  for (uint32_t i = 0; i < count; i++) {
+    uint32_t at = i;
+    for (; at > 0 && a->regions[order[at - 1]].value < a->regions[i].value; at--)
+      order[at] = order[at - 1];
+    order[at] = i;
   }
+  r->region_count = count < a->config.top ? count : a->config.top;
+  for (uint32_t i = 0; i < r->region_count; i++)
+    r->regions[i] = a->regions[order[i]];
 }
 
 static bool may_record(const struct hm_analysis *a)

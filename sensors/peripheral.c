@@ -143,26 +143,3 @@ enum hm_status hm_peripheral_link(hm_sha256_function *sha256,
   memcpy(link, hash, 8);
   return HM_OK;
 }
-
-enum hm_status hm_peripheral_run_add(struct hm_peripheral_run *run,
-                                     const uint8_t record[HM_PERIPHERAL_BYTES])
-{
-  if (run->count >= run->capacity)
-    return HM_FULL;
-  memcpy(run->records[run->count++], record, HM_PERIPHERAL_BYTES);
-  return HM_OK;
-}
-
-enum hm_status hm_peripheral_run_hash(const struct hm_peripheral_run *run,
-                                      hm_sha256_function *sha256, uint8_t hash[HM_HASH])
-{
-  if (run->count == 0)
-    return HM_NOT_FOUND;
-  const struct hm_bytes part = hm_bytes(run->records, (size_t)run->count * HM_PERIPHERAL_BYTES);
-  return sha256(&part, 1, hash);
-}
-
-void hm_peripheral_run_clear(struct hm_peripheral_run *run)
-{
-  run->count = 0;
-}

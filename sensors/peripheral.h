@@ -31,8 +31,7 @@ enum {
   HM_ZONE_SIDE = 8,
   HM_ZONES = 64,
   HM_PART_UNMEASURED = 255,          /* of the five value parts */
-  HM_PERIPHERAL_UNMEASURED = -32768, /* of dx, dy, rotation, zoom */
-  HM_PERIPHERAL_RUN = 1024           /* most records of one batch and sensor */
+  HM_PERIPHERAL_UNMEASURED = -32768 /* of dx, dy, rotation, zoom */
 };
 
 enum { HM_SENSOR_STATE_COUNT = HM_SENSOR_GATE_SHUT + 1 };
@@ -76,24 +75,5 @@ typedef enum hm_status hm_sha256_function(const struct hm_bytes *parts, size_t c
 enum hm_status HM_MUST_CHECK hm_peripheral_link(hm_sha256_function *sha256,
                                                 const uint8_t record[HM_PERIPHERAL_BYTES],
                                                 uint8_t link[8]);
-
-/* ---- a run: what the sensor leaf of a batch commits to --------------------------
- * SHA-256 over all records from the first to the last frame of the batch. The
- * engine hashes parts in one call, so a run keeps its records (256 KiB at most)
- * until the batch is closed; they are also what a kept stretch shows later. */
-struct hm_peripheral_run {
-  uint8_t (*records)[HM_PERIPHERAL_BYTES]; /* the caller's, room for capacity */
-  uint32_t capacity;
-  uint32_t count;
-};
-
-/* Append; HM_FULL when capacity is reached: close the batch first. */
-enum hm_status HM_MUST_CHECK hm_peripheral_run_add(struct hm_peripheral_run *run,
-                                                   const uint8_t record[HM_PERIPHERAL_BYTES]);
-/* `peripherals` of sensor-facts; HM_NOT_FOUND for an empty run (then the field is absent). */
-enum hm_status HM_MUST_CHECK hm_peripheral_run_hash(const struct hm_peripheral_run *run,
-                                                    hm_sha256_function *sha256,
-                                                    uint8_t hash[HM_HASH]);
-void hm_peripheral_run_clear(struct hm_peripheral_run *run);
 
 #endif

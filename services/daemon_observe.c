@@ -12,6 +12,7 @@
  * Results come back in any order (a refused record does not wait for a batch); the
  * ACK says the highest seq up to which nothing is missing.
  */
+#include "sensors/peripheral.h"
 #include "services/daemon_gates.h"
 #include "services/text.h"
 #include "trust/observation.h"
@@ -29,22 +30,23 @@ bool hm_observe_has_room(const struct hm_gate_link *link)
          (link->bound->waiting_records < HM_INBOX_SLOTS - 1 && !link->bound->is_inbox_full);
 }
 
-static uint64_t frame_of(const struct hm_bound *bound, const uint8_t record[256])
+static uint64_t frame_of(const struct hm_bound *bound, const struct hm_peripheral *record)
 {
-  uint32_t low = (uint32_t)record[16] | (uint32_t)record[17] << 8 | (uint32_t)record[18] << 16 |
-                 (uint32_t)record[19] << 24;
   uint64_t high = bound->last_frame & ~(uint64_t)UINT32_MAX;
-  return high | low;
+  return high | record->sequence;
 }
 
 bool hm_gate_on_peripheral(struct hm_gate_link *link, const struct hm_gate_message *m)
 {
   struct hm_bound *bound = link->bound;
-  uint64_t frame = frame_of(bound, m->u.peripheral.record);
-  if (memcmp(m->u.peripheral.record, "HMP1", 4) != 0) {
-    hm_gate_close(link, HM_MALFORMED, "peripheral record: no HMP1");
+  struct hm_peripheral record;
+  enum hm_status status =
+      hm_peripheral_decode(hm_bytes(m->u.peripheral.record, HM_PERIPHERAL_BYTES), &record);
+  if (status != HM_OK) {
+    hm_gate_close(link, status, "peripheral record: not HMP1 version 1 with a state of 0 to 6");
     return false;
   }
+  uint64_t frame = frame_of(bound, &record);
   hm_bound_saw_frame(bound, frame);
   bound->frames_seen++;
   if (bound->slot == 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  *
- * The peripheral record at its offsets, and the run of a batch.
+ * The peripheral record at its offsets, its refusals, its chain.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -132,31 +132,6 @@ static void test_link_is_the_head_of_the_hash(void **state)
   assert_memory_equal(link, hash, 8);
 }
 
-static void test_run_hashes_all_its_records(void **state)
-{
-  (void)state;
-  enum { CAPACITY = 5 };
-  static uint8_t memory[CAPACITY][HM_PERIPHERAL_BYTES];
-  struct hm_peripheral_run run = {memory, CAPACITY, 0};
-  uint8_t hash[HM_HASH], want[HM_HASH], all[CAPACITY * HM_PERIPHERAL_BYTES];
-  assert_int_equal(hm_peripheral_run_hash(&run, sha256, hash), HM_NOT_FOUND);
-  for (uint32_t i = 0; i < CAPACITY; i++) {
-    struct hm_peripheral p = sample();
-    p.sequence = i;
-    hm_peripheral_encode(&p, all + i * HM_PERIPHERAL_BYTES);
-    assert_int_equal(hm_peripheral_run_add(&run, all + i * HM_PERIPHERAL_BYTES), HM_OK);
-    const struct hm_bytes part = hm_bytes(all, (i + 1) * HM_PERIPHERAL_BYTES);
-    assert_int_equal(sha256(&part, 1, want), HM_OK);
-    assert_int_equal(hm_peripheral_run_hash(&run, sha256, hash), HM_OK);
-    assert_memory_equal(hash, want, HM_HASH);
-  }
-  assert_int_equal(hm_peripheral_run_add(&run, all), HM_FULL);
-  assert_int_equal(hm_peripheral_run_hash(&run, sha256, hash), HM_OK);
-  assert_memory_equal(hash, want, HM_HASH); /* a refused record changes nothing */
-  hm_peripheral_run_clear(&run);
-  assert_int_equal(hm_peripheral_run_hash(&run, sha256, hash), HM_NOT_FOUND);
-}
-
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -165,7 +140,6 @@ int main(void)
       cmocka_unit_test(test_wrong_records_are_refused),
       cmocka_unit_test(test_states_have_names),
       cmocka_unit_test(test_link_is_the_head_of_the_hash),
-      cmocka_unit_test(test_run_hashes_all_its_records),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
