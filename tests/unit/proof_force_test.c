@@ -221,6 +221,27 @@ static void a_session_key_signs_from_its_first_batch(void **state)
   assert_true(hm_verdict_is_proven(&v));
 }
 
+static void neighbouring_batches_name_each_other(void **state)
+{
+  (void)state;
+  const uint64_t both[] = {6, 7};
+  struct hm_verdict v;
+  uint8_t *file;
+  size_t len;
+  history_tell(&h);
+  history_batch(&h, memory, 1);
+  h.last_batch[0] ^= 1;
+  history_batch(&h, memory, 1);
+  history_head(&h);
+  v = judge_record(7); /* alone it names a batch that nobody shows */
+  assert_true(hm_verdict_is_proven(&v));
+  MUST(hm_prove(engine, h.store, both, 2, NULL, &file, &len, NULL));
+  MUST(judge(hm_bytes(file, len), &v));
+  assert_int_equal(v.intact, HM_ANSWER_NO);
+  assert_int_equal(v.broken.link, HM_LINK_RECEIPT);
+  free(file);
+}
+
 /* ---- witnesses and older checkpoints ----------------------------------------------------------- */
 enum { ITEMS = 48 };
 struct parts {
@@ -488,6 +509,7 @@ int main(void)
       TEST(a_batch_outlives_its_session_key_for_nothing),
       TEST(a_session_key_signs_what_it_is_for),
       TEST(a_session_key_signs_from_its_first_batch),
+      TEST(neighbouring_batches_name_each_other),
       TEST(a_witness_of_the_checkpoint_is_seen),
       TEST(a_witness_of_an_older_checkpoint_is_seen_through_its_link),
       TEST(a_witness_covers_what_its_checkpoint_covers),

@@ -221,6 +221,8 @@ static inline void check_batch(struct desk *d, uint64_t number, struct hm_batch_
       continue;
     assert_int_equal(r.pairing_count, 1);
     assert_memory_equal(r.pairings[0].certificate, world.pairing_facts.name, 32);
+    assert_int_equal(sensor.pairing_count, 1);
+    assert_memory_equal(sensor.pairings[0].certificate, r.pairings[0].certificate, 32);
     assert_true(d->completion <= claims->control_size);
     if (r.has_picture) {
       assert_int_equal(hm_commitment(c, HM_COMMIT_PICTURE, stored.picture.salt,
