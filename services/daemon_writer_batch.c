@@ -73,16 +73,23 @@ bool hm_batch_has_room(const struct hm_batch_maker *maker, const struct hm_messa
   return true;
 }
 
-static bool is_known_time(const struct hm_now *now)
-{
-  return now->quality != HM_QUALITY_NONE;
-}
-
 static size_t in_force(const struct hm_batch_maker *maker, const struct hm_sensor_run *run,
-                       uint64_t at_s, const struct hm_now *now,
+                       struct hm_force_time time,
                        const struct hm_known_pairing *found[HM_PAIRING_USES])
 {
-  return hm_force_of(maker->force, run->lct, at_s, is_known_time(now), found, HM_PAIRING_USES);
+  return hm_force_of(maker->force, run->lct, time, found, HM_PAIRING_USES);
+}
+
+static struct hm_force_time time_of(const struct hm_now *now)
+{
+  struct hm_force_time time = {now->trust_s, now->trust_s, now->quality != HM_QUALITY_NONE};
+  return time;
+}
+
+static void reach(struct hm_force_time *time, uint64_t arrival_ns)
+{
+  if (arrival_ns / 1000000000u > time->until_s)
+    time->until_s = arrival_ns / 1000000000u;
 }
 
 static bool allows(const struct hm_known_pairing *p, enum hm_operation operation,
@@ -104,13 +111,6 @@ static size_t under(const struct hm_known_pairing *found[HM_PAIRING_USES], size_
   return kept;
 }
 
-/* The later of arrival and now judges expiry: a pairing must outlive both. */
-static uint64_t judged_at(uint64_t arrival_ns, uint64_t now_s)
-{
-  uint64_t arrival_s = arrival_ns / 1000000000u;
-  return arrival_s > now_s ? arrival_s : now_s;
-}
-
 /* HM_OK where an observation may be kept at all. Without leave to remember, its vector
  * is left out: it is an observation and no memory. */
 static enum hm_status judge(const struct hm_batch_maker *maker, struct hm_message *m,
@@ -119,12 +119,14 @@ static enum hm_status judge(const struct hm_batch_maker *maker, struct hm_messag
   struct hm_observation *o = &m->u.observation;
   const struct hm_sensor_run *run = &maker->runs[m->slot];
   const struct hm_known_pairing *found[HM_PAIRING_USES];
-  size_t count = in_force(maker, run, judged_at(o->arrival_ns, now->trust_s), now, found);
+  struct hm_force_time time = time_of(now);
+  reach(&time, o->arrival_ns);
+  size_t count = in_force(maker, run, time, found);
   if (count == 0)
     return hm_force_why_none(maker->force, run->lct);
   if (o->vector.len > 0 && under(found, count, true) > 0)
     return HM_OK;
-  count = in_force(maker, run, judged_at(o->arrival_ns, now->trust_s), now, found);
+  count = in_force(maker, run, time, found);
   if (under(found, count, false) == 0)
     return HM_DENIED;
   o->vector = hm_bytes(NULL, 0);
@@ -181,7 +183,7 @@ enum hm_status hm_batch_count(struct hm_batch_maker *maker, const struct hm_mess
   if (!run->is_used)
     return HM_NOT_FOUND;
   if (m->kind == HM_MESSAGE_PERIPHERAL) {
-    if (in_force(maker, run, now->trust_s, now, found) == 0) {
+    if (in_force(maker, run, time_of(now), found) == 0) {
       run->unauthorized++; /* passed the gate before it shut, came after the end */
       return HM_OK;
     }
@@ -229,7 +231,7 @@ bool hm_batch_flows(const struct hm_batch_maker *maker, const struct hm_now *now
 {
   const struct hm_known_pairing *found[HM_PAIRING_USES];
   for (size_t i = 0; i < HM_WRITER_SENSORS; i++)
-    if (maker->runs[i].is_used && in_force(maker, &maker->runs[i], now->trust_s, now, found) > 0)
+    if (maker->runs[i].is_used && in_force(maker, &maker->runs[i], time_of(now), found) > 0)
       return true;
   return false;
 }
@@ -276,13 +278,12 @@ static enum hm_status commit(const struct hm_crypto *c, enum hm_commitment what,
 }
 
 static enum hm_status fill_observation(struct hm_batch_maker *maker, const struct hm_message *m,
-                                       const struct hm_batch_frame *frame,
                                        const uint8_t salts[2][16], struct hm_record *r,
                                        struct hm_stored_record *stored)
 {
   const struct hm_observation *o = &m->u.observation;
   const struct hm_known_pairing *found[HM_PAIRING_USES];
-  size_t count = in_force(maker, &maker->runs[m->slot], maker->judged_s, &frame->now, found);
+  size_t count = in_force(maker, &maker->runs[m->slot], maker->time, found);
   count = under(found, count, o->vector.len > 0);
   if (count == 0)
     return HM_EXPIRED; /* it was in force when the record was taken in */
@@ -323,11 +324,11 @@ static enum hm_status fill_observation(struct hm_batch_maker *maker, const struc
 }
 
 static void fill_event(const struct hm_batch_maker *maker, const struct hm_message *m,
-                       const struct hm_batch_frame *frame, struct hm_record *r)
+                       struct hm_record *r)
 {
   const struct hm_trust_event *e = &m->u.event;
   const struct hm_known_pairing *found[HM_PAIRING_USES];
-  size_t count = in_force(maker, &maker->runs[m->slot], maker->judged_s, &frame->now, found);
+  size_t count = in_force(maker, &maker->runs[m->slot], maker->time, found);
   r->type = HM_RECORD_EVENT;
   r->has_event = true;
   r->has_pairings = count > 0;
@@ -367,12 +368,12 @@ static enum hm_status make_record(struct hm_batch_maker *maker, size_t i, uint64
   memcpy(r.sensor.lct, run->lct, 32);
   r.sensor.control = run->control;
   if (m->kind == HM_MESSAGE_EVENT) {
-    fill_event(maker, m, frame, &r);
+    fill_event(maker, m, &r);
   } else {
     uint8_t salts[2][16];
     memcpy(salts[0], blinds->pictures[i], 16);
     memcpy(salts[1], blinds->vectors[i], 16);
-    HM_TRY(fill_observation(maker, m, frame, (const uint8_t(*)[16])salts, &r, stored));
+    HM_TRY(fill_observation(maker, m, (const uint8_t(*)[16])salts, &r, stored));
   }
   struct hm_out out = hm_out(bytes, HM_RECORD_BYTES_MAX);
   HM_TRY(hm_record_encode(&r, &out, NULL));
@@ -413,14 +414,15 @@ static void make_records(struct hm_batch_maker *maker, const struct hm_batch_fra
   maker->batch.record_count = count;
 }
 
-/* The latest of now and all arrivals. One time for the whole batch, else a record could
- * list a pairing that began in the second after the one its sensor leaf was judged at. */
-static uint64_t batch_judged_at(const struct hm_batch_maker *maker, const struct hm_now *now)
+/* One time for the whole batch: a record never lists a pairing that its sensor leaf,
+ * judged a moment apart, does not. */
+static struct hm_force_time batch_time(const struct hm_batch_maker *maker,
+                                       const struct hm_now *now)
 {
-  uint64_t latest = now->trust_s;
+  struct hm_force_time time = time_of(now);
   for (size_t i = 0; i < maker->pending_count; i++)
-    latest = judged_at(arrival_of(maker->pending[i]), latest);
-  return latest;
+    reach(&time, arrival_of(maker->pending[i]));
+  return time;
 }
 
 static uint64_t at_most(uint64_t value, uint64_t limit)
@@ -429,8 +431,7 @@ static uint64_t at_most(uint64_t value, uint64_t limit)
 }
 
 static enum hm_status make_sensor_leaf(struct hm_batch_maker *maker, unsigned slot,
-                                       const struct hm_now *now, const uint8_t blind[16],
-                                       uint8_t *bytes, struct hm_bytes *leaf)
+                                       const uint8_t blind[16], uint8_t *bytes, struct hm_bytes *leaf)
 {
   const struct hm_sensor_run *run = &maker->runs[slot];
   const struct hm_known_pairing *found[HM_PAIRING_USES];
@@ -441,7 +442,7 @@ static enum hm_status make_sensor_leaf(struct hm_batch_maker *maker, unsigned sl
   memcpy(f.blind, blind, 16);
   memcpy(f.sensor.lct, run->lct, 32);
   f.sensor.control = run->control;
-  f.pairing_count = put_uses(found, in_force(maker, run, maker->judged_s, now, found), f.pairings);
+  f.pairing_count = put_uses(found, in_force(maker, run, maker->time, found), f.pairings);
   f.has_pairings = f.pairing_count > 0;
   for (uint32_t i = 0; i < HM_DROP_COUNT; i++) {
     f.dropped[i] = at_most(run->dropped[i], HM_U32_MAX);
@@ -510,7 +511,7 @@ enum hm_status hm_batch_build(struct hm_batch_maker *maker, const struct hm_batc
   b->control_size = frame->control_size;
   struct hm_batch_line *line = &maker->line;
   line_up(maker, line);
-  maker->judged_s = batch_judged_at(maker, &frame->now);
+  maker->time = batch_time(maker, &frame->now);
   struct hm_batch_facts facts = {.number = frame->number,
                                  .control_size = frame->control_size,
                                  .sensors = line->count};
@@ -521,7 +522,7 @@ enum hm_status hm_batch_build(struct hm_batch_maker *maker, const struct hm_batc
   facts.count = b->record_count;
   b->sensor_count = line->count;
   for (unsigned i = 0; i < line->count; i++)
-    HM_TRY(make_sensor_leaf(maker, line->slots[i], &frame->now, blinds.sensors[i],
+    HM_TRY(make_sensor_leaf(maker, line->slots[i], blinds.sensors[i],
                             maker->leaf_bytes[i], &b->leaves[i]));
   struct hm_out out = hm_out(maker->facts_bytes, sizeof maker->facts_bytes);
   HM_TRY(hm_batch_facts_encode(&facts, &out));

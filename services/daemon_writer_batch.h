@@ -61,7 +61,7 @@ struct hm_batch_maker {
   size_t pending_count;
   unsigned sensors_pending; /* distinct slots among them */
   /* built */
-  uint64_t judged_s; /* one time for all of it: records and sensor leaves list the same pairings */
+  struct hm_force_time time; /* one for all of it: records and leaves list the same pairings */
   struct hm_batch_line line;
   struct hm_stored_batch batch;
   struct hm_stored_record records[HM_BATCH_PENDING];

@@ -201,18 +201,19 @@ enum hm_status hm_force_replay(struct hm_force *force, struct hm_log *log)
 }
 
 /* ---- questions ---------------------------------------------------------------------------------- */
-static bool is_in_force(const struct hm_known_pairing *p, uint64_t at_s, bool is_known)
+static bool is_in_force(const struct hm_known_pairing *p, struct hm_force_time time)
 {
-  return p->completion > 0 && !p->is_ended && (!is_known || (p->nbf <= at_s && at_s < p->exp));
+  return p->completion > 0 && !p->is_ended &&
+         (!time.is_known || (p->nbf <= time.from_s && time.until_s < p->exp));
 }
 
-size_t hm_force_of(const struct hm_force *force, const uint8_t partner[32], uint64_t at_s,
-                   bool is_known, const struct hm_known_pairing **found, size_t cap)
+size_t hm_force_of(const struct hm_force *force, const uint8_t partner[32],
+                   struct hm_force_time time, const struct hm_known_pairing **found, size_t cap)
 {
   size_t count = 0;
   for (size_t i = 0; i < force->pairing_count; i++) {
     const struct hm_known_pairing *p = &force->pairings[i];
-    if (!is_in_force(p, at_s, is_known) || memcmp(p->partner, partner, 32) ||
+    if (!is_in_force(p, time) || memcmp(p->partner, partner, 32) ||
         !(p->operations >> HM_OP_OBSERVE & 1))
       continue;
     size_t at = 0;

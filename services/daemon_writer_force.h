@@ -49,11 +49,18 @@ enum hm_status HM_MUST_CHECK hm_force_apply(struct hm_force *force, struct hm_by
 /* Apply all of a log. */
 enum hm_status HM_MUST_CHECK hm_force_replay(struct hm_force *force, struct hm_log *log);
 
-/* Pairings of a partner that allow observing and are in force at at_s, the newest of each
- * context, ascending by context, at most cap; returns how many. is_known false (no
- * trust time): expiry is not judged. */
-size_t hm_force_of(const struct hm_force *force, const uint8_t partner[32], uint64_t at_s,
-                   bool is_known, const struct hm_known_pairing **found, size_t cap);
+/* When a batch and its records were: a pairing must have begun by the earlier and not
+ * have expired by the later. Without trust time (is_known false) neither is judged. */
+struct hm_force_time {
+  uint64_t from_s;  /* iat of the batch */
+  uint64_t until_s; /* the latest of iat and arrivals */
+  bool is_known;
+};
+
+/* Pairings of a partner that allow observing and are in force, the newest of each
+ * context, ascending by context, at most cap; returns how many. */
+size_t hm_force_of(const struct hm_force *force, const uint8_t partner[32],
+                   struct hm_force_time time, const struct hm_known_pairing **found, size_t cap);
 /* Why a partner has none: HM_REVOKED, HM_EXPIRED, or HM_DENIED: never paired so. */
 enum hm_status hm_force_why_none(const struct hm_force *force, const uint8_t partner[32]);
 

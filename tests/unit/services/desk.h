@@ -220,6 +220,9 @@ static inline void check_batch(struct desk *d, uint64_t number, struct hm_batch_
     if (r.type == HM_RECORD_EVENT)
       continue;
     assert_int_equal(r.pairing_count, 1);
+    assert_int_equal(sensor.pairing_count, 1);
+    assert_memory_equal(sensor.pairings[0].certificate, r.pairings[0].certificate, 32);
+    assert_true(world.pairing_facts.nbf <= claims->iat && claims->iat < world.pairing_facts.exp);
     assert_memory_equal(r.pairings[0].certificate, world.pairing_facts.name, 32);
     assert_int_equal(sensor.pairing_count, 1);
     assert_memory_equal(sensor.pairings[0].certificate, r.pairings[0].certificate, 32);

@@ -274,6 +274,29 @@ static void expiry_is_judged_by_arrival(void **state)
   assert_int_equal(await(d, HM_RESULT_OBSERVATION).status, HM_OK);
 }
 
+/* A record that arrived in the second before a pairing began, by a clock a second
+ * behind: whatever is decided, record and sensor leaf say the same. */
+static void leaf_and_records_agree_at_the_edges(void **state)
+{
+  struct desk *d = *state;
+  const uint64_t edges[] = {world.pairing_facts.nbf - 1, world.pairing_facts.nbf,
+                            world.pairing_facts.exp - 1};
+  uint64_t token = 0;
+  for (size_t i = 0; i < 3; i++)
+    for (int ahead = -1; ahead <= 1; ahead++) {
+      atomic_store(&trust_s, edges[i]);
+      struct hm_observation o = memory(++token);
+      o.arrival_ns = (edges[i] + (uint64_t)(int64_t)ahead) * 1000000000u;
+      assert_int_equal(hm_writer_observe(d->writer, &o), HM_OK);
+      struct hm_writer_result r = await(d, HM_RESULT_OBSERVATION);
+      bool is_good = i > 0 && !(i == 2 && ahead == 1);
+      assert_int_equal(r.status, is_good ? HM_OK : HM_EXPIRED);
+      flush(d);
+      struct hm_batch_claims claims;
+      check_batch(d, batches(d), &claims);
+    }
+}
+
 static void a_slot_given_away_keeps_apart(void **state)
 {
   struct desk *d = *state;
@@ -510,6 +533,7 @@ int main(void)
       AT_DESK(after_a_revocation_nothing_enters),
       AT_DESK(a_revoked_sensor_ends_all_of_its_pairings),
       AT_DESK(expiry_is_judged_by_arrival),
+      AT_DESK(leaf_and_records_agree_at_the_edges),
       AT_DESK(a_slot_given_away_keeps_apart),
       AT_DESK(entries_are_made_and_wrong_ones_refused),
       AT_DESK(a_checkpoint_covers_what_is_asked_for),
