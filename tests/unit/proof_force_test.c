@@ -495,6 +495,65 @@ static void a_link_that_no_witness_names_is_one_too_many(void **state)
   free(file);
 }
 
+/* ---- what a batch shows ---------------------------------------------------------------------------- */
+/* The file of m1 with its batch item made anew: paths for these leaves, so many sensor leaves. */
+static struct hm_verdict with_batch(const uint32_t *indices, size_t count, uint32_t leaves)
+{
+  static uint8_t bytes[65536], buffer[HM_STORED_BATCH_MAX], receipt[16384];
+  static uint8_t tree[HM_BATCH_LEAVES_MAX][32];
+  struct parts p;
+  struct hm_verdict v;
+  struct hm_stored_batch stored;
+  struct hm_hmk_batch item;
+  uint8_t *file;
+  size_t len, leaf_count;
+  uint64_t kind;
+  const uint64_t record = 1;
+  MUST(hm_prove(engine, h.store, &record, 1, NULL, &file, &len, NULL));
+  split(hm_bytes(file, len), &p);
+  MUST(hm_store_batch(h.store, 1, buffer, sizeof buffer, &stored));
+  MUST(hm_store_batch_leaves(h.store, 1, tree, &leaf_count));
+  struct hm_out o = hm_out(receipt, sizeof receipt);
+  MUST(hm_batch_with_proofs(engine, stored.receipt, (const uint8_t(*)[32])tree, leaf_count,
+                            indices, count, &o));
+  for (size_t i = 0; i < p.count; i++) {
+    (void)key_of(p.item[i], &kind);
+    if (kind != HM_ITEM_BATCH)
+      continue;
+    MUST(hm_decode(&hm_shape_hmk_batch, p.item[i], &item, NULL));
+    item.object = hm_out_bytes(&o);
+    item.leaf_count = leaves;
+    for (uint32_t k = 1; k < leaves; k++)
+      item.leaves[k] = item.leaves[0];
+    struct hm_out made = hm_out(p.made[0], sizeof p.made[0]);
+    MUST(hm_encode(&hm_shape_hmk_batch, &item, &made, NULL));
+    p.item[i] = hm_out_bytes(&made);
+  }
+  MUST(judge(join(&p, bytes, sizeof bytes), &v));
+  free(file);
+  return v;
+}
+
+static void a_batch_shows_just_what_its_records_need(void **state)
+{
+  (void)state;
+  const uint32_t right[] = {0, 1, 2}, more[] = {0, 1, 2, 3}, other[] = {0, 1, 3}, few[] = {0, 2};
+  history_tell(&h);
+  struct hm_verdict v = with_batch(right, 3, 1);
+  assert_true(hm_verdict_is_proven(&v));
+  v = with_batch(more, 4, 1); /* a path for m2, which is not in the file */
+  assert_int_equal(v.intact, HM_ANSWER_NO);
+  v = with_batch(other, 3, 1); /* the path of m2 instead */
+  assert_int_equal(v.intact, HM_ANSWER_NO);
+  v = with_batch(few, 2, 1); /* none for the sensor leaf */
+  assert_int_equal(v.intact, HM_ANSWER_NO);
+  v = with_batch(right, 3, 2); /* a sensor leaf that no record names */
+  assert_int_equal(v.intact, HM_ANSWER_NO);
+  assert_int_equal(v.broken.link, HM_LINK_SENSOR_LEAF);
+  v = with_batch(right, 3, 0);
+  assert_int_equal(v.intact, HM_ANSWER_NO);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, begin, teardown)
 
 int main(void)
@@ -510,6 +569,7 @@ int main(void)
       TEST(a_session_key_signs_what_it_is_for),
       TEST(a_session_key_signs_from_its_first_batch),
       TEST(neighbouring_batches_name_each_other),
+      TEST(a_batch_shows_just_what_its_records_need),
       TEST(a_witness_of_the_checkpoint_is_seen),
       TEST(a_witness_of_an_older_checkpoint_is_seen_through_its_link),
       TEST(a_witness_covers_what_its_checkpoint_covers),
