@@ -505,21 +505,6 @@ static void what_was_written_can_be_proven(void **state)
   assert_true(is_proven(d, records, 1, &verdict));
 }
 
-/* Arrivals are finer than trust time: the first record of a pairing may arrive in the
- * second in which it begins, while the batch's own second is still the one before. */
-static void a_record_and_its_leaf_list_the_same_pairings(void **state)
-{
-  struct desk *d = *state;
-  struct hm_batch_claims claims;
-  atomic_store(&trust_s, world.now - 1);
-  struct hm_observation o = memory(1);
-  o.arrival_ns += 1000000000u;
-  assert_int_equal(hm_writer_observe(d->writer, &o), HM_OK);
-  assert_int_equal(await(d, HM_RESULT_OBSERVATION).status, HM_OK);
-  check_batch(d, batches(d), &claims);
-  assert_int_equal(claims.count, 1);
-}
-
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -540,7 +525,6 @@ int main(void)
       AT_DESK(a_second_checkpoint_waits_its_ten_seconds),
       AT_DESK(many_entries_make_a_head),
       AT_DESK(what_was_written_can_be_proven),
-      AT_DESK(a_record_and_its_leaf_list_the_same_pairings),
   };
   return cmocka_run_group_tests_name("writer", tests, group_setup, NULL);
 }
