@@ -12,6 +12,7 @@ static const struct hm_crypto *const engine = &hm_crypto_openssl;
 
 struct cast cast;
 struct scene scene;
+const uint8_t scene_random[2][48] = {{0x0a, 1}, {0x0b, 2}};
 
 int scene_cast(void **state)
 {
@@ -88,7 +89,6 @@ void scene_ask(uint64_t now_ms)
 /* P2 to one side; out gets P3 where role is 0. */
 enum hm_status scene_give_set(int role, struct hm_out *out)
 {
-  const uint8_t random[2][48] = {{0x0a, 1}, {0x0b, 2}};
   struct hm_times times = {
       .now = PARTY_NOW + 5, .quality = HM_QUALITY_AUTHORITY, .floor = PARTY_NOW};
   struct hm_issued *issued = &scene.issued;
@@ -98,7 +98,7 @@ enum hm_status scene_give_set(int role, struct hm_out *out)
       .handshake = hm_bytes(issued->handshake, issued->handshake_len),
       .peer = &scene_party(1 - role)->entity,
       .agreement = scene_party(role)->agreement,
-      .random = random[role],
+      .random = scene_random[role],
       .times = &times,
       .memory = &memory,
   };

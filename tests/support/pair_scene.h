@@ -24,6 +24,9 @@ struct scene {
 };
 extern struct scene scene;
 
+/* What each side's ephemeral is made from. */
+extern const uint8_t scene_random[2][48];
+
 /* Group setup of cmocka: make the cast. */
 int scene_cast(void **state);
 /* Two idle, pinned sides and a good certificate. */
