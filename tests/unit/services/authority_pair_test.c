@@ -165,6 +165,12 @@ static void strangers_and_the_revoked_are_not_paired(void **state)
   revoke.u.revoke.reason = HM_REASON_RETIRED;
   assert_int_equal(authority_ask(&end, &revoke, &a), HM_OK);
   assert_int_equal(ask_pair(&host, &wishes, &a), HM_REVOKED);
+  memcpy(revoke.u.revoke.certificate, host.facts.lct, 32);
+  assert_int_equal(authority_ask(&end, &revoke, &a), HM_OK);
+  pair_wish(&host, &other, &wishes);
+  assert_int_equal(ask_pair(&host, &wishes, &a), HM_REVOKED);
+  pair_wish(&other, &host, &wishes);
+  assert_int_equal(ask_pair(&other, &wishes, &a), HM_REVOKED);
 }
 
 static void a_request_counts_once_and_soon(void **state)
