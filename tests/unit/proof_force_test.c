@@ -554,6 +554,33 @@ static void a_batch_shows_just_what_its_records_need(void **state)
   assert_int_equal(v.intact, HM_ANSWER_NO);
 }
 
+/* Only an audit leaves paths out. */
+static void an_entry_without_its_path_is_malformed(void **state)
+{
+  (void)state;
+  static uint8_t bytes[65536];
+  struct parts p;
+  struct hm_verdict v;
+  struct hm_hmk_entry item;
+  uint8_t *file;
+  size_t len;
+  uint64_t kind;
+  const uint64_t record = 1;
+  history_tell(&h);
+  MUST(hm_prove(engine, h.store, &record, 1, NULL, &file, &len, NULL));
+  split(hm_bytes(file, len), &p);
+  size_t at = 0;
+  while (key_of(p.item[at], &kind) != 2 || kind != HM_ITEM_ENTRY)
+    at++;
+  MUST(hm_decode(&hm_shape_hmk_entry, p.item[at], &item, NULL));
+  item.has_way = false;
+  struct hm_out made = hm_out(p.made[0], sizeof p.made[0]);
+  MUST(hm_encode(&hm_shape_hmk_entry, &item, &made, NULL));
+  p.item[at] = hm_out_bytes(&made);
+  assert_int_equal(judge(join(&p, bytes, sizeof bytes), &v), HM_MALFORMED);
+  free(file);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, begin, teardown)
 
 int main(void)
@@ -570,6 +597,7 @@ int main(void)
       TEST(a_session_key_signs_from_its_first_batch),
       TEST(neighbouring_batches_name_each_other),
       TEST(a_batch_shows_just_what_its_records_need),
+      TEST(an_entry_without_its_path_is_malformed),
       TEST(a_witness_of_the_checkpoint_is_seen),
       TEST(a_witness_of_an_older_checkpoint_is_seen_through_its_link),
       TEST(a_witness_covers_what_its_checkpoint_covers),
