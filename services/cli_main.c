@@ -3,6 +3,7 @@
  * hallmark: the table of verbs is the command. What --help prints, what arguments are
  * taken and which function runs all come from one row.
  */
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -354,8 +355,12 @@ int main(int argc, char **argv)
   g_clear_pointer(&cli.entities, json_array_unref);
   g_clear_object((GObject **)&cli.session);
   g_free(cli.socket_path);
-  /* A full disk or a closed pipe behind standard output is not success. */
-  if (fflush(stdout) != 0 && code == 0)
-    code = cli_exit(HM_IO);
+  /* A full disk behind standard output is not success; a reader that had enough (head,
+   * a pager) is. */
+  if (fflush(stdout) != 0 && errno != EPIPE) {
+    struct hm_error err = {HM_OK, ""};
+    (void)hm_fail_errno(&err, HM_IO, errno, "standard output");
+    code = hm_error_report("hallmark", &err);
+  }
   return code;
 }

@@ -70,7 +70,7 @@ void cli_table_begin(struct cli_table *table, const char *const *heads, unsigned
 
 void cli_table_add(struct cli_table *table, const char *text)
 {
-  g_ptr_array_add(table->cells, hm_text_escape(text));
+  g_ptr_array_add(table->cells, hm_text_escape(text && text[0] ? text : NULL));
 }
 
 void cli_table_add_f(struct cli_table *table, const char *format, ...)

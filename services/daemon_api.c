@@ -382,7 +382,6 @@ static enum hm_status listen_at(struct hm_api *api, struct hm_error *err)
   g_autoptr(GSocket) socket =
       g_socket_new(G_SOCKET_FAMILY_UNIX, G_SOCKET_TYPE_STREAM, G_SOCKET_PROTOCOL_DEFAULT, &error);
   g_autoptr(GSocketAddress) address = g_unix_socket_address_new(api->path);
-  g_autoptr(GSocketAddress) made = NULL;
   if (!socket || !g_socket_bind(socket, address, FALSE, &error))
     return hm_fail(err, HM_IO, "%s", error->message);
   if (g_chmod(api->path, 0660) != 0)

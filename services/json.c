@@ -28,10 +28,41 @@ static enum hm_status refuse(enum hm_status status, char *message, size_t size, 
   return status;
 }
 
+/* Four hex digits at text, or -1: json-glib takes other bytes there too. */
+static int read_hex4(struct hm_bytes text, size_t at)
+{
+  int value = 0;
+  for (size_t i = at; i < at + 4; i++) {
+    int digit = i < text.len ? g_ascii_xdigit_value((char)text.data[i]) : -1;
+    if (digit < 0)
+      return -1;
+    value = value * 16 + digit;
+  }
+  return value;
+}
+
+/* Length of the escape whose backslash is at `at`; 0 where it is none, half a surrogate
+ * pair, or a NUL. */
+static size_t escape_length(struct hm_bytes text, size_t at)
+{
+  int c = at + 1 < text.len ? text.data[at + 1] : 0;
+  if (c != 'u')
+    return c != 0 && strchr("\"\\/bfnrt", c) ? 2 : 0;
+  int unit = read_hex4(text, at + 2);
+  if (unit <= 0 || (unit >= 0xdc00 && unit <= 0xdfff))
+    return 0;
+  if (unit < 0xd800 || unit > 0xdbff)
+    return 6;
+  bool has_low = at + 7 < text.len && text.data[at + 6] == '\\' && text.data[at + 7] == 'u';
+  int low = has_low ? read_hex4(text, at + 8) : -1;
+  return low >= 0xdc00 && low <= 0xdfff ? 12 : 0;
+}
+
 /* Depth of nesting before a recursive parser sees the text. */
 static enum hm_status check_shape(struct hm_bytes text, char *message, size_t size)
 {
   size_t depth = 0;
+  size_t digits = 0;
   bool in_string = false, is_closed = false;
   for (size_t i = 0; i < text.len; i++) {
     uint8_t c = text.data[i];
@@ -41,10 +72,20 @@ static enum hm_status check_shape(struct hm_bytes text, char *message, size_t si
                     i);
     if (c == 0)
       return refuse(HM_MALFORMED, message, size, "JSON: NUL byte at offset %zu", i);
+    /* json-glib wraps integers beyond 64 bits in silence. */
+    bool is_exponent = digits > 0 && (c == 'e' || c == 'E');
+    digits = !in_string && g_ascii_isdigit(c) ? digits + 1 : 0;
+    if (digits > HM_JSON_DIGITS || is_exponent)
+      return refuse(HM_MALFORMED, message, size,
+                    "JSON: a number of over %d digits or with an exponent at offset %zu; larger "
+                    "ones travel as text",
+                    HM_JSON_DIGITS, i);
     if (in_string) {
-      if (c == '\\')
-        i++;
-      else if (c == '"')
+      size_t escape = c == '\\' ? escape_length(text, i) : 1;
+      if (escape == 0 || c < 0x20)
+        return refuse(HM_MALFORMED, message, size, "JSON: bad escape or control at offset %zu", i);
+      i += escape - 1;
+      if (c == '"')
         in_string = false;
     } else if (c == '"') {
       in_string = true;
@@ -334,14 +375,15 @@ static void write_text(GString *out, const char *text)
 
 static void write_number(GString *out, double value)
 {
-  char text[G_ASCII_DTOSTR_BUF_SIZE];
+  char text[352]; /* the largest double has 309 digits before the point */
   g_ascii_formatd(text, sizeof text, "%.4f", value);
   size_t len = strlen(text);
   while (text[len - 1] == '0')
     len--;
   if (text[len - 1] == '.')
     len--;
-  g_string_append_len(out, text, (gssize)len);
+  bool is_zero = len == 2 && text[0] == '-' && text[1] == '0';
+  g_string_append_len(out, is_zero ? "0" : text, is_zero ? 1 : (gssize)len);
 }
 
 static void write_object(GString *out, JsonObject *object, unsigned depth)

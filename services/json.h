@@ -15,7 +15,7 @@
 
 #include "trust/bytes.h"
 
-enum { HM_JSON_DEPTH = 8, HM_JSON_BODY = 65536 };
+enum { HM_JSON_DEPTH = 8, HM_JSON_BODY = 65536, HM_JSON_DIGITS = 18 };
 
 enum hm_json_kind {
   HM_JSON_TEXT,     /* a string of min..max bytes */

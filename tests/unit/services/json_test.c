@@ -51,6 +51,14 @@ static void what_is_no_single_plain_object_is_refused(void **state)
       {"{\"a\":1,\"a\":2}", HM_MALFORMED},
       {"{\"b\":{\"a\":1,\"a\":2}}", HM_MALFORMED},
       {"{/* c */\"a\":1}", HM_MALFORMED},
+      {"{\"a\":\"\\u00e\xC9\xA3\"}", HM_MALFORMED},
+      {"{\"a\":18446744073709551617}", HM_MALFORMED},
+      {"{\"a\":1e3}", HM_MALFORMED},
+      {"{\"a\":\"\\x41\"}", HM_MALFORMED},
+      {"{\"a\":\"\\u0000\"}", HM_MALFORMED},
+      {"{\"a\":\"\\ud800\"}", HM_MALFORMED},
+      {"{\"a\":\"\\udc00\"}", HM_MALFORMED},
+      {"{\"a\":\"\x1b[2J\"}", HM_MALFORMED},
       {"{\"a\":[[[[[[[[1]]]]]]]]}", HM_TOO_DEEP},
   };
   char message[200];
