@@ -138,6 +138,7 @@ is "resumed after m5" "id: m6" "$(events 2 -H 'Last-Event-ID: m5' http://h/api/e
 is "resumed after c3" "id: c4" "$(events 2 -H 'Last-Event-ID: c3' http://h/api/events | grep 'id: c' | head -n 1)"
 
 # A follower that never reads does not grow the daemon, and hurts nobody.
+# shellcheck disable=SC2154 # set by house.bash
 daemon_kb() { awk '/^VmRSS/ {print $2}' "/proc/$daemon/status"; }
 before=$(daemon_kb)
 for ((i = 0; i < 20; i++)); do
