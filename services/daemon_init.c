@@ -11,9 +11,11 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <gio/gio.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/file.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "services/authproto.h"
@@ -160,41 +162,112 @@ static char *authority_program(void)
   return g_find_program_in_path("hallmark-authority");
 }
 
-static enum hm_status issue_failed(GSubprocess *process, GBytes *said, struct hm_error *err)
+/* The child's ends; its three streams. Plain fork and exec: GSubprocess brings threads
+ * that ThreadSanitizer cannot follow. */
+struct issue {
+  pid_t pid;
+  int in, out, err; /* -1: closed */
+  uint8_t answer[ANSWER_MAX];
+  size_t answer_len;
+  char said[512]; /* the beginning of its standard error */
+  size_t said_len;
+};
+
+static void close_end(int *fd)
 {
-  gsize len = 0;
-  const char *text = said == NULL ? "" : g_bytes_get_data(said, &len);
-  g_autofree char *line = g_strndup(text == NULL ? "" : text, len);
-  g_strdelimit(g_strchomp(line), "\n", ' ');
-  return hm_fail(err, HM_UNREACHABLE, "hallmark-authority issue: exit %d: %.300s",
-                 g_subprocess_get_if_exited(process) ? g_subprocess_get_exit_status(process) : -1,
-                 line);
+  if (*fd >= 0)
+    close(*fd);
+  *fd = -1;
 }
 
-static enum hm_status run_issue(const struct birth *b, struct hm_bytes question, GBytes **answer,
+static enum hm_status spawn_issue(const struct birth *b, const char *program, struct issue *i,
+                                  struct hm_error *err)
+{
+  const struct hm_paths *paths = &b->core->paths;
+  const char *const argv[] = {program, "issue", paths->is_system ? NULL : "--state", paths->state,
+                              NULL};
+  int ends[3][2] = {{-1, -1}, {-1, -1}, {-1, -1}};
+  for (int n = 0; n < 3; n++)
+    if (pipe2(ends[n], O_CLOEXEC) != 0)
+      return hm_fail_errno(err, HM_IO, errno, "pipe");
+  i->pid = fork();
+  if (i->pid == 0) {
+    if (dup2(ends[0][0], 0) == 0 && dup2(ends[1][1], 1) == 1 && dup2(ends[2][1], 2) == 2)
+      execv(program, (char *const *)(uintptr_t)argv);
+    _exit(127);
+  }
+  close_end(&ends[0][0]);
+  close_end(&ends[1][1]);
+  close_end(&ends[2][1]);
+  i->in = ends[0][1];
+  i->out = ends[1][0];
+  i->err = ends[2][0];
+  return i->pid > 0 ? HM_OK : hm_fail_errno(err, HM_IO, errno, "fork");
+}
+
+/* Read what is there; at the end the descriptor is closed. */
+static void take_some(int *fd, void *buffer, size_t cap, size_t *len)
+{
+  char rest[1024];
+  bool is_full = *len >= cap;
+  ssize_t n = read(*fd, is_full ? rest : (char *)buffer + *len, is_full ? sizeof rest : cap - *len);
+  if (n > 0 && !is_full)
+    *len += (size_t)n;
+  if (n == 0 || (n < 0 && errno != EINTR))
+    close_end(fd);
+}
+
+/* Until both its streams end, or time is up. */
+static bool listen_to_issue(struct issue *i)
+{
+  uint64_t until = hm_boottime_ns() + (uint64_t)ASK_TIMEOUT_MS * 1000000u;
+  while ((i->out >= 0 || i->err >= 0) && hm_boottime_ns() < until) {
+    struct pollfd p[2] = {{i->out, POLLIN, 0}, {i->err, POLLIN, 0}};
+    if (poll(p, 2, 100) <= 0)
+      continue;
+    if (p[0].revents != 0)
+      take_some(&i->out, i->answer, sizeof i->answer, &i->answer_len);
+    if (p[1].revents != 0)
+      take_some(&i->err, i->said, sizeof i->said - 1, &i->said_len);
+  }
+  return i->out < 0 && i->err < 0;
+}
+
+static enum hm_status end_issue(struct issue *i, const char *program, struct hm_error *err)
+{
+  int code = 0;
+  bool is_done = listen_to_issue(i);
+  close_end(&i->out);
+  close_end(&i->err);
+  if (!is_done)
+    kill(i->pid, SIGKILL);
+  while (waitpid(i->pid, &code, 0) < 0 && errno == EINTR)
+    ;
+  if (!is_done)
+    return hm_fail(err, HM_TIMEOUT, "%s issue: no answer within %d s", program,
+                   ASK_TIMEOUT_MS / 1000);
+  if (i->answer_len > 0)
+    return HM_OK;
+  g_strdelimit(g_strchomp(i->said), "\n", ' ');
+  return hm_fail(err, HM_UNREACHABLE, "%s issue: exit %d: %.300s", program,
+                 WIFEXITED(code) ? WEXITSTATUS(code) : -1, i->said);
+}
+
+static enum hm_status run_issue(const struct birth *b, struct hm_bytes question, struct issue *i,
                                 struct hm_error *err)
 {
   g_autofree char *program = authority_program();
-  g_autoptr(GError) error = NULL;
-  g_autoptr(GBytes) said = NULL;
   if (program == NULL)
     return hm_fail(err, HM_NOT_FOUND,
                    "authority: not serving, and hallmark-authority is neither beside hallmarkd nor "
                    "in PATH");
-  const char *const argv[] = {program, "issue", b->core->paths.is_system ? NULL : "--state",
-                              b->core->paths.state, NULL};
-  g_autoptr(GSubprocess) process =
-      g_subprocess_newv(argv, G_SUBPROCESS_FLAGS_STDIN_PIPE | G_SUBPROCESS_FLAGS_STDOUT_PIPE |
-                                  G_SUBPROCESS_FLAGS_STDERR_PIPE,
-                        &error);
-  if (process == NULL)
-    return hm_fail(err, HM_UNREACHABLE, "%s: %s", program, error->message);
-  g_autoptr(GBytes) in = g_bytes_new(question.data, question.len);
-  if (!g_subprocess_communicate(process, in, NULL, answer, &said, &error))
-    return hm_fail(err, HM_IO, "%s issue: %s", program, error->message);
-  if (*answer == NULL || g_bytes_get_size(*answer) == 0)
-    return issue_failed(process, said, err);
-  return HM_OK;
+  i->in = i->out = i->err = -1;
+  HM_TRY(spawn_issue(b, program, i, err));
+  /* A question is smaller than a pipe holds: this never waits. */
+  bool is_sent = write(i->in, question.data, question.len) == (ssize_t)question.len;
+  close_end(&i->in);
+  enum hm_status status = end_issue(i, program, err);
+  return status == HM_OK && !is_sent ? hm_fail(err, HM_IO, "%s issue: pipe", program) : status;
 }
 
 static enum hm_status ask_issue(struct birth *b, struct hm_error *err)
@@ -202,7 +275,7 @@ static enum hm_status ask_issue(struct birth *b, struct hm_error *err)
   static struct hm_auth_answer answer;
   uint8_t challenge[16], message[HM_AUTH_MESSAGE_MAX];
   struct hm_out out = hm_out(message, sizeof message);
-  g_autoptr(GBytes) said = NULL;
+  g_autofree struct issue *issue = g_new0(struct issue, 1);
   struct hm_bytes first, rest;
   if (!b->is_resumed) {
     HM_TRY(hm_random(challenge, sizeof challenge));
@@ -210,12 +283,9 @@ static enum hm_status ask_issue(struct birth *b, struct hm_error *err)
   }
   struct hm_auth_question question = bind_question(b);
   HM_TRY(hm_auth_question_encode(&question, &out));
-  HM_TRY(run_issue(b, hm_out_bytes(&out), &said, err));
-  gsize len;
-  const void *data = g_bytes_get_data(said, &len);
-  if (len > ANSWER_MAX)
-    return hm_fail(err, HM_TOO_LARGE, "authority: an answer of %zu bytes", len);
-  enum hm_status status = hm_auth_sequence_next(hm_bytes(data, len), &first, &rest);
+  HM_TRY(run_issue(b, hm_out_bytes(&out), issue, err));
+  enum hm_status status =
+      hm_auth_sequence_next(hm_bytes(issue->answer, issue->answer_len), &first, &rest);
   if (status == HM_OK)
     status = hm_auth_answer_decode(first, &answer, NULL);
   if (status != HM_OK)
