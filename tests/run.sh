@@ -69,6 +69,7 @@ step_asan() {
   preset "ASan and UBSan" asan build/asan && suite asan build/asan
 }
 step_tsan() {
+  export TSAN_OPTIONS=suppressions=$root/tests/tsan.supp
   preset "TSan" tsan build/tsan && suite tsan build/tsan
 }
 step_freestanding() {
