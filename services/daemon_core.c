@@ -112,7 +112,7 @@ enum hm_flow hm_bound_flow(struct hm_core *core, const struct hm_bound *bound)
 }
 
 /* Health as it is now: what events said, and what time says against it. */
-static enum hm_health health_now(struct hm_core *core, const struct hm_bound *bound)
+enum hm_health hm_bound_health(struct hm_core *core, const struct hm_bound *bound)
 {
   uint64_t now = hm_boottime_ns();
   uint64_t since = MAX(bound->last_packet_ns, bound->in_force_ns);
@@ -159,7 +159,7 @@ void hm_core_describe(struct hm_core *core, struct hm_bound *bound, struct hm_co
   out->is_host = bound->is_host;
   out->is_void = bound->is_void;
   out->gate = hm_bound_flow(core, bound);
-  out->health = health_now(core, bound);
+  out->health = hm_bound_health(core, bound);
   out->health_since_s = bound->health_since_s;
   out->passed = MAX(bound->passed, bound->frames_seen);
   memcpy(out->dropped, bound->dropped, sizeof out->dropped);

@@ -38,6 +38,7 @@ enum hm_status HM_MUST_CHECK hm_keys_settle(struct hm_core *core, struct hm_erro
 /* ---- daemon_core.c ------------------------------------------------------------------------ */
 /* Copy what is known of an entity. */
 void hm_core_describe(struct hm_core *core, struct hm_bound *bound, struct hm_core_entity *out);
+enum hm_health hm_bound_health(struct hm_core *core, const struct hm_bound *bound);
 enum hm_flow hm_bound_flow(struct hm_core *core, const struct hm_bound *bound);
 /* Give a bound sensor a slot of the writer, or take it back from one that is void. */
 void hm_writer_slot(struct hm_core *core, struct hm_bound *bound);

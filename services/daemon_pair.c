@@ -162,7 +162,7 @@ static gboolean look_for_frame(gpointer data)
                          : bound->fps_milli;
   }
   one->gate = hm_bound_flow(p->core, bound);
-  one->health = bound->health;
+  one->health = hm_bound_health(p->core, bound);
   end_name(p, &ok);
   return G_SOURCE_REMOVE;
 }
