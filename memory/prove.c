@@ -12,9 +12,11 @@
 #include "trust/proof.h"
 
 /* ---- what the control log holds, by key ---------------------------------------------- */
+enum { ENCODER = 0 }; /* beside the typs: a second key of a binding */
+
 struct key_row {
   uint64_t number;
-  uint16_t typ; /* binding: LCT; session: kid; receipt: pairing it completes */
+  uint16_t typ; /* binding: LCT; session: kid; receipt: pairing it completes; ENCODER: its hash */
   uint8_t key[32];
 };
 
@@ -79,26 +81,34 @@ static enum hm_status key_of(const struct prover *p, const struct hm_log_entry *
   }
 }
 
-static enum hm_status index_entry(void *context, const struct hm_log_entry *entry)
+static enum hm_status add_key(struct prover *p, const struct key_row *row)
 {
-  struct prover *p = context;
-  struct key_row row;
-  bool has;
-  enum hm_status status = key_of(p, entry, &row, &has);
-  if (status != HM_OK)
-    return no(p, HM_DAMAGED, "the stored entry is not of its form", 'c', entry->number);
-  if (!has)
-    return HM_OK;
   if (p->key_count == p->key_cap) {
     size_t cap = p->key_cap == 0 ? 64 : p->key_cap * 2;
     struct key_row *more = realloc(p->keys, cap * sizeof *more);
     if (more == NULL)
-      return no(p, HM_IO, "out of memory", 'c', entry->number);
+      return no(p, HM_IO, "out of memory", 'c', row->number);
     p->keys = more;
     p->key_cap = cap;
   }
-  p->keys[p->key_count++] = row;
+  p->keys[p->key_count++] = *row;
   return HM_OK;
+}
+
+static enum hm_status index_entry(void *context, const struct hm_log_entry *entry)
+{
+  struct prover *p = context;
+  struct key_row row;
+  bool has, is_encoder = false;
+  enum hm_status status = key_of(p, entry, &row, &has);
+  if (status != HM_OK)
+    return no(p, HM_DAMAGED, "the stored entry is not of its form", 'c', entry->number);
+  if (has)
+    HM_TRY(add_key(p, &row));
+  if (row.typ == HM_TYP_BINDING)
+    HM_TRY(hm_binding_encoder(entry->object, &is_encoder, row.key));
+  row.typ = ENCODER;
+  return is_encoder ? add_key(p, &row) : HM_OK;
 }
 
 enum { SCAN = 500 };
@@ -261,6 +271,9 @@ static enum hm_status want_record(struct prover *p, uint64_t number)
     HM_TRY(want(p, find_first(p, HM_TYP_RECEIPT, record.pairings[i].certificate),
                 "names a pairing that was never completed", 'm', number));
   }
+  uint64_t encoder = record.has_vector ? find_first(p, ENCODER, record.encoder) : 0;
+  if (encoder != 0) /* else a built-in one */
+    HM_TRY(want(p, encoder, "", 'm', number));
   if (p->batch_count > 0 && p->batches[p->batch_count - 1] == record.batch_number)
     return HM_OK;
   return want_batch(p, record.batch_number);

@@ -337,3 +337,17 @@ enum hm_status hm_binding_lct(const struct hm_crypto *c, struct hm_bytes object,
   HM_TRY(hm_object_peek(b.request, &type_request, &r, &s));
   return hm_key_thumbprint(c, r.sign, lct);
 }
+
+enum hm_status hm_binding_encoder(struct hm_bytes object, bool *is_encoder, uint8_t encoder[32])
+{
+  BINDING b;
+  REQUEST r;
+  struct hm_sign1 s;
+  if (is_class_s(object))
+    return HM_UNSUPPORTED;
+  HM_TRY(hm_object_peek(object, &type_binding, &b, &s));
+  HM_TRY(hm_object_peek(b.request, &type_request, &r, &s));
+  *is_encoder = r.type == HM_ENTITY_ENCODER;
+  memcpy(encoder, r.descriptors, 32);
+  return HM_OK;
+}

@@ -178,6 +178,9 @@ enum hm_status HM_MUST_CHECK hm_binding_host(struct hm_bytes object, bool *is_ho
 /* The LCT id a binding is about, without verifying anything: to index a log. */
 enum hm_status HM_MUST_CHECK hm_binding_lct(const struct hm_crypto *c, struct hm_bytes object,
                                             uint8_t lct[32]);
+/* The encoder hash, where a binding is that of an encoder; nothing verified. */
+enum hm_status HM_MUST_CHECK hm_binding_encoder(struct hm_bytes object, bool *is_encoder,
+                                                uint8_t encoder[32]);
 
 /* ---- 65025 session key ------------------------------------------------------------------------------ */
 struct hm_session {
