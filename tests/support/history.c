@@ -84,7 +84,8 @@ static void fill_record(struct history *h, const struct hm_stored_batch *batch, 
 }
 
 /* Picture and vector of a memory, behind their commitments. */
-static void fill_contents(struct work *k, uint32_t at, struct hm_record *r)
+static void fill_contents(const struct history *h, struct work *k, uint32_t at,
+                          struct hm_record *r)
 {
   struct hm_stored_record *s = &k->records[at];
   if (r->type != HM_RECORD_MEMORY)
@@ -98,7 +99,7 @@ static void fill_contents(struct work *k, uint32_t at, struct hm_record *r)
   s->vector.content = hm_bytes(k->vectors[at], HM_VECTOR_DIMENSION);
   r->has_picture = r->has_vector = true;
   r->pixels = HM_PIXELS_I420;
-  memcpy(r->encoder, hm_region_encoder_hash, 32);
+  memcpy(r->encoder, h->encoder != NULL ? h->encoder : hm_region_encoder_hash, 32);
   MUST(hm_commitment(engine, HM_COMMIT_PICTURE, s->picture.salt, s->picture.content, r->picture));
   MUST(hm_commitment(engine, HM_COMMIT_VECTOR, s->vector.salt, s->vector.content, r->vector));
 }
@@ -175,7 +176,7 @@ uint64_t history_batch(struct history *h, const uint64_t *types, uint32_t count)
   fill_facts(h, &k);
   for (uint32_t i = 0; i < count; i++) {
     fill_record(h, &k.batch, k.batch.first_record + i, types[i], &r);
-    fill_contents(&k, i, &r);
+    fill_contents(h, &k, i, &r);
     struct hm_out o = hm_out(k.bytes[i], sizeof k.bytes[i]);
     MUST(hm_record_encode(&r, &o, NULL));
     k.records[i].number = r.number;

@@ -31,6 +31,7 @@ struct history {
   uint64_t head_entry; /* cN of the newest, 0 = none */
   bool has_live;       /* the first pairing is in the live set of the next head */
   uint8_t seed;
+  const uint8_t *encoder; /* hash of the next memories' encoder; NULL: the built-in one */
   uint8_t quality;     /* clock quality of the next batches */
 };
 

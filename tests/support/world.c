@@ -82,6 +82,39 @@ void world_bind(struct world *w, const struct world_key *entity, const struct wo
                        host != NULL ? &w->host_entity : NULL, NULL, facts));
 }
 
+void world_bind_encoder(struct world *w, const struct world_key *entity, struct world_object *out,
+                        struct hm_entity *facts)
+{
+  uint8_t info_bytes[768];
+  struct world_object request;
+  struct hm_encoder info = {.version = hm_bytes("1.0", 3), .dimension = 256, .scale = 512};
+  memset(info.model, 0x3d, sizeof info.model);
+  memset(info.preprocessing, 0x9e, sizeof info.preprocessing);
+  struct hm_out o = hm_out(info_bytes, sizeof info_bytes);
+  MUST(hm_encoder_encode(&info, &o));
+  struct hm_binding_request r = {.iat = w->now,
+                                 .class = HM_CLASS_A,
+                                 .type = HM_ENTITY_ENCODER,
+                                 .anchor = HM_ANCHOR_FILE,
+                                 .caps = HM_CAP_EMBEDS,
+                                 .has_encoder_info = true,
+                                 .encoder_info = hm_out_bytes(&o)};
+  MUST(engine->sha256(&r.encoder_info, 1, r.descriptors));
+  memcpy(r.sign, entity->signer.point, 64);
+  memcpy(r.agree, entity->agree, 64);
+  o = object_out(&request);
+  MUST(hm_binding_request_make(engine, &entity->signer, &r, &o));
+  close_object(&request, &o);
+  struct hm_binding b = {.exp = w->now + 365ull * HM_DAY_S,
+                         .nbf = w->now,
+                         .iat = w->now,
+                         .request = world_bytes(&request)};
+  o = object_out(out);
+  MUST(hm_binding_make(engine, &w->authority.signer, &b, &o));
+  close_object(out, &o);
+  MUST(hm_binding_open(engine, world_bytes(out), w->authority.signer.point, NULL, NULL, facts));
+}
+
 static void make_completion(const struct hm_pairing *p, const struct world_key *key, uint64_t role,
                             struct world_object *out, uint8_t name[32])
 {

@@ -49,6 +49,9 @@ void world_key_make(struct world_key *key, uint8_t seed, uint8_t index);
 /* A binding certificate by the authority; host NULL: class A of type host. */
 void world_bind(struct world *w, const struct world_key *entity, const struct world_key *host,
                 struct world_object *out, struct hm_entity *facts);
+/* The binding of an encoder with keys of its own; facts->encoder is its hash. */
+void world_bind_encoder(struct world *w, const struct world_key *entity, struct world_object *out,
+                        struct hm_entity *facts);
 /* Pairing of two keys in a context with its completions and receipt. */
 void world_pair(struct world *w, const struct world_key *a, const struct world_key *b,
                 uint64_t context, uint8_t id, struct world_object *pairing,

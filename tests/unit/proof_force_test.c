@@ -175,6 +175,35 @@ static void two_transcripts_are_no_pairing(void **state)
   assert_no(&v, HM_LINK_COMPLETION);
 }
 
+/* ---- encoders ---------------------------------------------------------------------------- */
+static void an_encoder_is_built_in_or_bound(void **state)
+{
+  (void)state;
+  struct world_key key;
+  struct world_object binding;
+  struct hm_entity encoder;
+  world_key_make(&key, 1, 20);
+  world_bind_encoder(&h.world, &key, &binding, &encoder);
+  history_tell(&h);
+  h.encoder = encoder.encoder;
+  history_batch(&h, memory, 1); /* before its binding */
+  keep_append(h.store, keep_binding(&h.world, &binding));
+  history_batch(&h, memory, 1);
+  history_head(&h);
+  struct hm_verdict v = judge_record(7);
+  assert_true(hm_verdict_is_proven(&v));
+  v = judge_record(6);
+  assert_int_equal(v.broken.link, HM_LINK_ENCODER);
+  assert_false(hm_verdict_is_proven(&v));
+
+  static const uint8_t unknown[32] = {1};
+  h.encoder = unknown;
+  history_batch(&h, memory, 1);
+  history_head(&h);
+  v = judge_record(8);
+  assert_no(&v, HM_LINK_ENCODER);
+}
+
 /* ---- session keys ------------------------------------------------------------------------ */
 static void a_batch_outlives_its_session_key_for_nothing(void **state)
 {
@@ -592,6 +621,7 @@ int main(void)
       TEST(freshness_that_was_asked_and_not_kept_is_unknown),
       TEST(a_completion_must_be_the_ends_own),
       TEST(two_transcripts_are_no_pairing),
+      TEST(an_encoder_is_built_in_or_bound),
       TEST(a_batch_outlives_its_session_key_for_nothing),
       TEST(a_session_key_signs_what_it_is_for),
       TEST(a_session_key_signs_from_its_first_batch),
