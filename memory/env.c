@@ -21,10 +21,21 @@
 
 static const struct hm_field identity_fields[] = {
     {.name = "magic", .kind = HM_TEXT, .text = "hallmark"},
-    {.name = "kind", .kind = HM_UINT, .at = offsetof(struct hm_env_identity, kind), .min = 1, .max = 3},
+    {.name = "kind",
+     .kind = HM_UINT,
+     .at = offsetof(struct hm_env_identity, kind),
+     .min = 1,
+     .max = 3},
     {.name = "owner", .kind = HM_FIXED, .at = offsetof(struct hm_env_identity, owner), .max = 32},
-    {.name = "number", .kind = HM_UINT, .at = offsetof(struct hm_env_identity, number), .max = INT64_MAX},
-    {.name = "first", .kind = HM_UINT, .at = offsetof(struct hm_env_identity, first), .min = 1, .max = INT64_MAX},
+    {.name = "number",
+     .kind = HM_UINT,
+     .at = offsetof(struct hm_env_identity, number),
+     .max = INT64_MAX},
+    {.name = "first",
+     .kind = HM_UINT,
+     .at = offsetof(struct hm_env_identity, first),
+     .min = 1,
+     .max = INT64_MAX},
     {.name = "random", .kind = HM_FIXED, .at = offsetof(struct hm_env_identity, random), .max = 16},
 };
 static const struct hm_shape identity_shape = {
@@ -77,11 +88,11 @@ enum hm_status hm_env_write_fault(const struct hm_env *env, int rc, struct hm_fa
   if (status == HM_IO && fstatvfs(env->folder, &disk) == 0 &&
       (uint64_t)disk.f_bavail * disk.f_frsize < (UINT64_C(1) << 20))
     status = HM_FULL;
-  return hm_fault_set(fault, status, rc > 0 ? rc : 0, "%s/data.mdb: cannot append: %s",
-                      env->path, status == HM_FULL && rc > 0 ? "the disk is full" : mdb_strerror(rc));
+  return hm_fault_set(fault, status, rc > 0 ? rc : 0, "%s/data.mdb: cannot append: %s", env->path,
+                      status == HM_FULL && rc > 0 ? "the disk is full" : mdb_strerror(rc));
 }
 
-/* ---- values ------------------------------------------------------------------------ */
+/* ---- values ---------------------------------------------------------------------- */
 static void number_key(uint64_t number, uint8_t key[8])
 {
   for (int i = 7; i >= 0; i--, number >>= 8)
@@ -153,14 +164,14 @@ enum hm_status hm_env_node(MDB_txn *txn, MDB_dbi dbi, struct hm_node_id id, uint
   HM_TRY(hm_env_get(txn, dbi, (id.index + 1) << id.level, &value));
   struct hm_cbor c = hm_cbor(value);
   size_t count;
-  if (hm_cbor_array(&c, &count) != HM_OK || hm_cbor_bstr(&c, &nodes) != HM_OK ||
-      nodes.len % 32 || nodes.len / 32 <= id.level)
+  if (hm_cbor_array(&c, &count) != HM_OK || hm_cbor_bstr(&c, &nodes) != HM_OK || nodes.len % 32 ||
+      nodes.len / 32 <= id.level)
     return HM_DAMAGED;
   memcpy(hash, nodes.data + 32 * (size_t)id.level, 32);
   return HM_OK;
 }
 
-/* ---- making -------------------------------------------------------------------------- */
+/* ---- making ---------------------------------------------------------------------- */
 static enum hm_status put_identity(MDB_txn *txn, MDB_dbi meta,
                                    const struct hm_env_identity *identity)
 {
@@ -245,7 +256,7 @@ enum hm_status hm_env_create(const char *path, const struct hm_env_spec *spec,
   return hm_folder_rename(fresh, path, fault);
 }
 
-/* ---- opening --------------------------------------------------------------------------- */
+/* ---- opening --------------------------------------------------------------------- */
 static enum hm_status take_lock(struct hm_env *env, struct hm_fault *fault)
 {
   env->folder = open(env->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -263,8 +274,8 @@ static enum hm_status check_file(const struct hm_env *env, struct hm_fault *faul
 {
   int fd = openat(env->folder, "data.mdb", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
   if (fd < 0)
-    return hm_fault_set(fault, errno == ENOENT ? HM_NOT_FOUND : HM_IO, errno,
-                        "%s/data.mdb: %s", env->path, strerror(errno));
+    return hm_fault_set(fault, errno == ENOENT ? HM_NOT_FOUND : HM_IO, errno, "%s/data.mdb: %s",
+                        env->path, strerror(errno));
   struct hm_fault page = {0, ""};
   enum hm_status status = hm_page_check(fd, env->spec->map, &page);
   close(fd);

@@ -21,8 +21,8 @@ enum { HM_ENV_DATABASES = 6 };
 
 struct hm_env_spec {
   enum hm_log_kind kind;
-  size_t map;                /* bytes, fixed for the life of the file */
-  size_t count;              /* databases, the first is "meta" */
+  size_t map;   /* bytes, fixed for the life of the file */
+  size_t count; /* databases, the first is "meta" */
   const char *names[HM_ENV_DATABASES];
 };
 
@@ -52,9 +52,8 @@ enum hm_status HM_MUST_CHECK hm_env_identity_encode(const struct hm_env_identity
 /* Make folder `path`: fill puts the first values into the one transaction. */
 typedef enum hm_status (*hm_env_fill)(void *context, MDB_txn *txn, const MDB_dbi *dbi);
 enum hm_status HM_MUST_CHECK hm_env_create(const char *path, const struct hm_env_spec *spec,
-                                           const struct hm_env_identity *identity,
-                                           hm_env_fill fill, void *context,
-                                           struct hm_fault *fault);
+                                           const struct hm_env_identity *identity, hm_env_fill fill,
+                                           void *context, struct hm_fault *fault);
 enum hm_status HM_MUST_CHECK hm_env_open(struct hm_env *env, const char *path,
                                          const struct hm_env_spec *spec, enum hm_log_mode mode,
                                          struct hm_fault *fault);

@@ -35,7 +35,7 @@ static const struct hm_env_spec *spec_of(enum hm_log_kind kind)
   return kind == HM_LOG_AUTHORITY ? &authority_spec : &control_spec;
 }
 
-/* ---- entries ------------------------------------------------------------------------- */
+/* ---- entries --------------------------------------------------------------------- */
 struct prepared {
   uint16_t typ;
   uint8_t name[32];
@@ -112,7 +112,7 @@ static enum hm_status decode(struct hm_bytes value, uint64_t number, struct hm_l
   return hm_cbor_end(&c);
 }
 
-/* ---- appending ------------------------------------------------------------------------ */
+/* ---- appending ------------------------------------------------------------------- */
 static int put_named(MDB_txn *txn, MDB_dbi dbi, uint8_t name[32], uint64_t number)
 {
   uint8_t bytes[8];
@@ -244,7 +244,7 @@ enum hm_status hm_log_preview(struct hm_log *log, const struct hm_log_item *item
   return hm_peaks_root(log->crypto, &peaks, root);
 }
 
-/* ---- opening ---------------------------------------------------------------------------- */
+/* ---- opening --------------------------------------------------------------------- */
 enum hm_status hm_log_open(const struct hm_crypto *c, const char *path, enum hm_log_kind kind,
                            enum hm_log_mode mode, struct hm_log **out, struct hm_fault *fault)
 {
@@ -262,8 +262,8 @@ enum hm_status hm_log_open(const struct hm_crypto *c, const char *path, enum hm_
   if (status == HM_OK && log->peaks.size == 0)
     status = HM_DAMAGED;
   if (status != HM_OK) {
-    hm_fault_set(fault, HM_DAMAGED, 0, "%s: its entries are not numbered from 1 or lack their nodes",
-                 path);
+    hm_fault_set(fault, HM_DAMAGED, 0,
+                 "%s: its entries are not numbered from 1 or lack their nodes", path);
     hm_log_close(log);
     return HM_DAMAGED;
   }
@@ -289,7 +289,7 @@ uint64_t hm_log_size(struct hm_log *log)
   return atomic_load(&log->size);
 }
 
-/* ---- reading ------------------------------------------------------------------------------ */
+/* ---- reading --------------------------------------------------------------------- */
 static enum hm_status copy_out(struct hm_bytes value, uint8_t *buffer, size_t cap)
 {
   if (value.len > cap)
@@ -385,8 +385,8 @@ enum hm_status hm_log_checkpoint(struct hm_log *log, uint64_t limit, uint8_t *ob
   struct hm_bytes value = {NULL, 0};
   uint64_t durable = hm_log_size(log);
   HM_TRY(hm_env_read(&log->env, &txn));
-  enum hm_status status = hm_env_last(txn, log->env.dbi[DB_CHECKPOINT],
-                                      limit < durable ? limit : durable, size);
+  enum hm_status status =
+      hm_env_last(txn, log->env.dbi[DB_CHECKPOINT], limit < durable ? limit : durable, size);
   if (status == HM_OK)
     status = *size ? hm_env_get(txn, log->env.dbi[DB_CHECKPOINT], *size, &value) : HM_NOT_FOUND;
   *len = value.len;

@@ -32,9 +32,9 @@
 
 enum {
   HM_LOG_ATTACHED = 2,
-  HM_LOG_ATTACHED_MAX = 8192,  /* bytes of one attachment */
-  HM_LOG_ENTRY_MAX = 32768,    /* bytes of one stored entry: enough for every reader's buffer */
-  HM_LOG_APPEND_MAX = 32,      /* entries of one commit */
+  HM_LOG_ATTACHED_MAX = 8192, /* bytes of one attachment */
+  HM_LOG_ENTRY_MAX = 32768,   /* bytes of one stored entry: enough for every reader's buffer */
+  HM_LOG_APPEND_MAX = 32,     /* entries of one commit */
   HM_LIVE_SET_MAX = 98304
 };
 
@@ -102,7 +102,7 @@ enum hm_status HM_MUST_CHECK hm_log_append(struct hm_log *log, const struct hm_l
                                            size_t count, struct hm_bytes checkpoint,
                                            uint64_t *first, struct hm_fault *fault);
 
-/* ---- reading, any thread ---------------------------------------------------------- */
+/* ---- reading, any thread --------------------------------------------------------- */
 /* Entry `number`; HM_NOT_FOUND beyond the end, HM_SHORT_BUFFER where cap is too small
  * (HM_LOG_ENTRY_MAX always does), HM_DAMAGED where the stored value is not one. */
 enum hm_status HM_MUST_CHECK hm_log_entry(struct hm_log *log, uint64_t number, uint8_t *buffer,
@@ -122,9 +122,8 @@ enum hm_status HM_MUST_CHECK hm_log_find(struct hm_log *log, const uint8_t name[
                                          uint64_t *number);
 /* The newest stored checkpoint over at most `limit` entries (UINT64_MAX: of all):
  * copied to object (HM_SIGN1_MAX bytes do), *size gets the entries it covers. */
-enum hm_status HM_MUST_CHECK hm_log_checkpoint(struct hm_log *log, uint64_t limit,
-                                               uint8_t *object, size_t cap, size_t *len,
-                                               uint64_t *size);
+enum hm_status HM_MUST_CHECK hm_log_checkpoint(struct hm_log *log, uint64_t limit, uint8_t *object,
+                                               size_t cap, size_t *len, uint64_t *size);
 /* The live set stored with the head that is entry `number`. */
 enum hm_status HM_MUST_CHECK hm_log_live(struct hm_log *log, uint64_t number, uint8_t *set,
                                          size_t cap, size_t *len);

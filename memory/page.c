@@ -116,7 +116,7 @@ static bool all_zero(const uint8_t *at, size_t len)
   return true;
 }
 
-/* ---- meta pages ------------------------------------------------------------------------- */
+/* ---- meta pages ------------------------------------------------------------------ */
 static enum hm_status check_meta(struct file *f, uint64_t number, const uint8_t *page, size_t map,
                                  struct meta *meta)
 {
@@ -142,7 +142,7 @@ static enum hm_status check_meta(struct file *f, uint64_t number, const uint8_t 
   return HM_OK;
 }
 
-/* ---- trees ----------------------------------------------------------------------------------- */
+/* ---- trees ----------------------------------------------------------------------- */
 struct level {
   uint8_t *page;
   uint64_t number;
@@ -151,9 +151,9 @@ struct level {
 
 struct walk {
   struct file *file;
-  uint64_t last;   /* page of the commit */
-  uint8_t *held;   /* a bit a page */
-  bool is_free;    /* this tree is the list of free pages */
+  uint64_t last; /* page of the commit */
+  uint8_t *held; /* a bit a page */
+  bool is_free;  /* this tree is the list of free pages */
   uint64_t branches, leaves, overflows, entries;
   size_t named; /* databases found */
   struct db named_db[DATABASES_MAX];

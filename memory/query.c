@@ -50,7 +50,7 @@ enum hm_status hm_query_begin(struct hm_store *store, const struct hm_query *que
   return HM_OK;
 }
 
-/* ---- one record -------------------------------------------------------------------------- */
+/* ---- one record ------------------------------------------------------------------ */
 static bool has_context(const struct hm_record *r, uint64_t context)
 {
   for (uint32_t i = 0; i < r->pairing_count; i++)
@@ -89,8 +89,8 @@ static bool measure(struct hm_query_run *run, const struct hm_stored_record *sto
     run->wrong_length++;
     return false;
   }
-  hit->distance = hm_query_distance(run->like, (const int8_t *)stored->vector.content.data,
-                                     q->like.len);
+  hit->distance =
+      hm_query_distance(run->like, (const int8_t *)stored->vector.content.data, q->like.len);
   return true;
 }
 
@@ -131,7 +131,7 @@ static enum hm_status look(void *context, const struct hm_stored_record *stored)
   return HM_OK;
 }
 
-/* ---- steps ---------------------------------------------------------------------------------- */
+/* ---- steps ----------------------------------------------------------------------- */
 enum hm_status hm_query_step(struct hm_query_run *run)
 {
   if (run->is_done)
@@ -146,8 +146,8 @@ enum hm_status hm_query_step(struct hm_query_run *run)
     run->last -= count;
   else
     run->first += count;
-  run->is_done = status != HM_OK || run->first > run->last ||
-                 (by_number && run->count == run->query.k);
+  run->is_done =
+      status != HM_OK || run->first > run->last || (by_number && run->count == run->query.k);
   return status;
 }
 
@@ -171,8 +171,8 @@ enum hm_status hm_query_vector(struct hm_store *store, uint64_t record, uint8_t 
   enum hm_status status = hm_store_record(store, record, buffer, HM_STORED_RECORD_MAX, &stored);
   if (status == HM_OK && hm_record_decode(stored.record, &decoded, NULL) != HM_OK)
     status = HM_DAMAGED;
-  if (status == HM_OK && (!decoded.has_vector || !stored.vector.is_there ||
-                          stored.vector.content.len > HM_VECTOR_MAX))
+  if (status == HM_OK &&
+      (!decoded.has_vector || !stored.vector.is_there || stored.vector.content.len > HM_VECTOR_MAX))
     status = HM_NOT_FOUND;
   if (status == HM_OK) {
     memcpy(encoder, decoded.encoder, 32);

@@ -19,14 +19,14 @@ enum { HM_QUERY_HITS_MAX = 500, HM_VECTOR_MAX = 4096 };
 /* Zero everywhere asks for all. */
 struct hm_query {
   bool has_sensor;
-  uint8_t sensor[32];  /* LCT id */
-  uint64_t context;    /* one of its pairings is for it */
-  uint64_t since_ns;   /* arrival at or after */
-  uint64_t until_ns;   /* arrival before; 0 = no end */
-  unsigned trust_least;  /* Q8; records without trust do not pass one above 0 */
-  unsigned value_least;  /* Q8 of the mean of its parts */
-  uint32_t levels;     /* bit n = level n; 0 = any */
-  uint32_t types;      /* bit n = enum hm_record_type n; 0 = any */
+  uint8_t sensor[32];   /* LCT id */
+  uint64_t context;     /* one of its pairings is for it */
+  uint64_t since_ns;    /* arrival at or after */
+  uint64_t until_ns;    /* arrival before; 0 = no end */
+  unsigned trust_least; /* Q8; records without trust do not pass one above 0 */
+  unsigned value_least; /* Q8 of the mean of its parts */
+  uint32_t levels;      /* bit n = level n; 0 = any */
+  uint32_t types;       /* bit n = enum hm_record_type n; 0 = any */
   bool has_encoder;
   uint8_t encoder[32]; /* only memories of it */
   uint64_t after;      /* numbers above it */

@@ -19,7 +19,7 @@ enum { TAIL_CHECKED = 8 }; /* batches whose roots are rebuilt when a segment is 
 static const struct hm_env_spec spec = {
     HM_LOG_DATA, HM_SEGMENT_MAP, 3, {"meta", "record", "batch"}};
 
-/* ---- values --------------------------------------------------------------------------- */
+/* ---- values ---------------------------------------------------------------------- */
 static void put_opening(struct hm_out *out, const struct hm_opening *opening)
 {
   if (!opening->is_there) {
@@ -117,9 +117,9 @@ static enum hm_status decode_batch(struct hm_bytes value, uint64_t number,
   return hm_cbor_end(&c);
 }
 
-/* ---- reading --------------------------------------------------------------------------- */
-static enum hm_status copy_value(struct hm_segment *s, size_t db, uint64_t number,
-                                 uint8_t *buffer, size_t cap, size_t *len)
+/* ---- reading --------------------------------------------------------------------- */
+static enum hm_status copy_value(struct hm_segment *s, size_t db, uint64_t number, uint8_t *buffer,
+                                 size_t cap, size_t *len)
 {
   MDB_txn *txn;
   struct hm_bytes value;
@@ -135,8 +135,8 @@ static enum hm_status copy_value(struct hm_segment *s, size_t db, uint64_t numbe
   return status == HM_NOT_FOUND ? HM_DAMAGED : status; /* the caller checked the number */
 }
 
-enum hm_status hm_segment_record(struct hm_segment *s, uint64_t number, uint8_t *buffer,
-                                 size_t cap, struct hm_stored_record *record)
+enum hm_status hm_segment_record(struct hm_segment *s, uint64_t number, uint8_t *buffer, size_t cap,
+                                 struct hm_stored_record *record)
 {
   size_t len;
   if (number < 1 || number > atomic_load(&s->records))
@@ -210,8 +210,7 @@ enum hm_status hm_segment_batch_of(struct hm_segment *s, uint64_t record, uint64
 }
 
 static enum hm_status leaves_in(struct hm_segment *s, MDB_txn *txn, uint64_t batch,
-                                uint8_t (*leaves)[32], size_t *count,
-                                struct hm_stored_batch *b)
+                                uint8_t (*leaves)[32], size_t *count, struct hm_stored_batch *b)
 {
   struct hm_bytes value;
   HM_TRY(hm_env_get(txn, s->env.dbi[DB_BATCH], batch, &value));
@@ -256,7 +255,7 @@ enum hm_status hm_segment_node(void *segment, struct hm_node_id id, uint8_t hash
   return status;
 }
 
-/* ---- opening ------------------------------------------------------------------------------- */
+/* ---- opening --------------------------------------------------------------------- */
 enum hm_status hm_segment_create(const char *path, const struct hm_env_identity *identity,
                                  struct hm_fault *fault)
 {
@@ -319,9 +318,8 @@ static enum hm_status check_head(struct hm_segment *s, MDB_txn *txn, uint64_t ba
   if (!hm_headfile_get(s->env.folder, &told, hash))
     return HM_OK;
   if (told > batches)
-    return hm_fault_set(fault, HM_DAMAGED, 0,
-                        "%s: ends with batch r%llu, but r%llu was once there", s->env.path,
-                        (unsigned long long)batches, (unsigned long long)told);
+    return hm_fault_set(fault, HM_DAMAGED, 0, "%s: ends with batch r%llu, but r%llu was once there",
+                        s->env.path, (unsigned long long)batches, (unsigned long long)told);
   HM_TRY(hm_env_get(txn, s->env.dbi[DB_BATCH], told, &value));
   HM_TRY(decode_batch(value, told, &b));
   HM_TRY(s->crypto->sha256(&b.receipt, 1, found));
@@ -378,11 +376,11 @@ void hm_segment_close(struct hm_segment *s)
   hm_env_close(&s->env);
 }
 
-/* ---- appending --------------------------------------------------------------------------------- */
+/* ---- appending ------------------------------------------------------------------- */
 static enum hm_status put_all(struct hm_segment *s, MDB_txn *txn,
                               const struct hm_stored_batch *batch,
-                              const struct hm_stored_record *records,
-                              const uint8_t (*nodes)[32], unsigned node_count, int *rc)
+                              const struct hm_stored_record *records, const uint8_t (*nodes)[32],
+                              unsigned node_count, int *rc)
 {
   uint8_t *buffer = malloc(HM_STORED_RECORD_MAX);
   enum hm_status status = buffer ? HM_OK : HM_IO;

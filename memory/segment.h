@@ -18,10 +18,10 @@
 struct hm_segment {
   struct hm_env env;
   const struct hm_crypto *crypto;
-  int head; /* descriptor of the head file, -1 when reading */
+  int head;                          /* descriptor of the head file, -1 when reading */
   _Atomic uint64_t batches, records; /* durable */
-  struct hm_peaks peaks; /* of the appending thread */
-  uint64_t control_size; /* C of the newest batch */
+  struct hm_peaks peaks;             /* of the appending thread */
+  uint64_t control_size;             /* C of the newest batch */
 };
 
 enum hm_status HM_MUST_CHECK hm_segment_create(const char *path,
@@ -42,17 +42,15 @@ enum hm_status HM_MUST_CHECK hm_segment_batch(struct hm_segment *segment, uint64
                                               uint8_t *buffer, size_t cap,
                                               struct hm_stored_batch *batch);
 enum hm_status HM_MUST_CHECK hm_segment_scan(struct hm_segment *segment, uint64_t from,
-                                             uint64_t limit, hm_record_visit visit,
-                                             void *context);
+                                             uint64_t limit, hm_record_visit visit, void *context);
 enum hm_status HM_MUST_CHECK hm_segment_batch_of(struct hm_segment *segment, uint64_t record,
                                                  uint64_t *batch);
 enum hm_status HM_MUST_CHECK hm_segment_leaves(struct hm_segment *segment, uint64_t batch,
                                                uint8_t (*leaves)[32], size_t *count);
 /* An hm_tree_read. */
-enum hm_status HM_MUST_CHECK hm_segment_node(void *segment, struct hm_node_id id,
-                                             uint8_t hash[32]);
+enum hm_status HM_MUST_CHECK hm_segment_node(void *segment, struct hm_node_id id, uint8_t hash[32]);
 
-/* ---- head file (memory/headfile.c) ---------------------------------------------------- */
+/* ---- head file (memory/headfile.c) ----------------------------------------------- */
 /* Open it in the segment's folder, making it where it is missing. */
 enum hm_status HM_MUST_CHECK hm_headfile_open(int folder, int *fd);
 /* Tell batch `number` with its receipt; never synced, failures do not matter. */

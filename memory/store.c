@@ -36,12 +36,11 @@ static enum hm_status join(const char *folder, const char *name, char *path, siz
   return HM_OK;
 }
 
-/* ---- making ------------------------------------------------------------------------------ */
+/* ---- making ---------------------------------------------------------------------- */
 static struct hm_env_identity segment_identity(const uint8_t host[32], uint64_t number,
                                                uint64_t first_batch, const uint8_t random[16])
 {
-  struct hm_env_identity identity = {
-      .kind = HM_LOG_DATA, .number = number, .first = first_batch};
+  struct hm_env_identity identity = {.kind = HM_LOG_DATA, .number = number, .first = first_batch};
   memcpy(identity.owner, host, 32);
   memcpy(identity.random, random, 16);
   return identity;
@@ -58,8 +57,8 @@ static enum hm_status identity_name(const struct hm_crypto *c,
 }
 
 enum hm_status hm_segment_identity(const struct hm_crypto *c, const uint8_t host[32],
-                                   uint64_t number, uint64_t first_batch,
-                                   const uint8_t random[16], uint8_t name[32])
+                                   uint64_t number, uint64_t first_batch, const uint8_t random[16],
+                                   uint8_t name[32])
 {
   struct hm_env_identity identity = segment_identity(host, number, first_batch, random);
   return identity_name(c, &identity, name);
@@ -84,8 +83,7 @@ static enum hm_status create_in(const struct hm_crypto *c, const char *folder,
 {
   char path[4096];
   struct hm_log_item items[] = {birth->genesis, birth->binding, birth->opened};
-  struct hm_env_identity identity =
-      segment_identity(birth->host, 1, 1, birth->segment_random);
+  struct hm_env_identity identity = segment_identity(birth->host, 1, 1, birth->segment_random);
   HM_TRY(hm_dir_make(folder, fault));
   HM_TRY(join(folder, "control", path, sizeof path, fault));
   HM_TRY(hm_log_create(c, path, HM_LOG_CONTROL, birth->host, birth->control_random, items, 3,
@@ -112,9 +110,8 @@ enum hm_status hm_store_create(const struct hm_crypto *c, const char *path,
   return hm_folder_rename(fresh, path, fault);
 }
 
-/* ---- opening --------------------------------------------------------------------------------- */
-static enum hm_status take_format(struct hm_store *s, enum hm_log_mode mode,
-                                  struct hm_fault *fault)
+/* ---- opening --------------------------------------------------------------------- */
+static enum hm_status take_format(struct hm_store *s, enum hm_log_mode mode, struct hm_fault *fault)
 {
   char path[4096], text[64] = "";
   unsigned version = 0, reader = 0;
@@ -201,8 +198,7 @@ static enum hm_status check_order(struct hm_store *s, struct hm_fault *fault)
   return HM_OK;
 }
 
-static enum hm_status open_parts(struct hm_store *s, enum hm_log_mode mode,
-                                 struct hm_fault *fault)
+static enum hm_status open_parts(struct hm_store *s, enum hm_log_mode mode, struct hm_fault *fault)
 {
   char path[4096];
   HM_TRY(take_format(s, mode, fault));
@@ -225,10 +221,10 @@ enum hm_status hm_store_open(const struct hm_crypto *c, const char *path, enum h
   s->crypto = c;
   s->format = -1;
   int n = snprintf(s->path, sizeof s->path, "%s", path);
-  enum hm_status status = n < 0 || (size_t)n >= sizeof s->path - 64
-                              ? hm_fault_set(fault, HM_TOO_LARGE, 0,
-                                             "%.100s...: path of over 3900 bytes", path)
-                              : open_parts(s, mode, fault);
+  enum hm_status status =
+      n < 0 || (size_t)n >= sizeof s->path - 64
+          ? hm_fault_set(fault, HM_TOO_LARGE, 0, "%.100s...: path of over 3900 bytes", path)
+          : open_parts(s, mode, fault);
   if (status != HM_OK) {
     /* the folder is there, a part of it is not: that is damage, not absence */
     if (status == HM_NOT_FOUND && s->format >= 0)
@@ -252,7 +248,7 @@ void hm_store_close(struct hm_store *s)
   free(s);
 }
 
-/* ---- figures ------------------------------------------------------------------------------------ */
+/* ---- figures --------------------------------------------------------------------- */
 void hm_store_sizes(struct hm_store *s, struct hm_store_sizes *sizes)
 {
   sizes->batches = atomic_load(&s->segment.batches);
@@ -284,7 +280,7 @@ enum hm_status hm_store_bytes(struct hm_store *s, uint64_t *used, uint64_t *avai
   return HM_OK;
 }
 
-/* ---- appending ------------------------------------------------------------------------------------ */
+/* ---- appending ------------------------------------------------------------------- */
 enum hm_status hm_store_append_control(struct hm_store *s, struct hm_log_item *items, size_t count,
                                        struct hm_bytes checkpoint, uint64_t *first,
                                        struct hm_fault *fault)
@@ -295,8 +291,7 @@ enum hm_status hm_store_append_control(struct hm_store *s, struct hm_log_item *i
 }
 
 enum hm_status hm_store_append_batch(struct hm_store *s, const struct hm_stored_batch *batch,
-                                     const struct hm_stored_record *records,
-                                     struct hm_fault *fault)
+                                     const struct hm_stored_record *records, struct hm_fault *fault)
 {
   if (batch->control_size > hm_log_size(s->control))
     return hm_fault_set(fault, HM_STATE, 0, "%s: batch r%llu names control entry c%llu of %llu",
@@ -306,7 +301,7 @@ enum hm_status hm_store_append_batch(struct hm_store *s, const struct hm_stored_
   return hm_segment_append(&s->segment, batch, records, fault);
 }
 
-/* ---- reading: one segment so far ---------------------------------------------------------------------- */
+/* ---- reading: one segment so far ------------------------------------------------- */
 enum hm_status hm_store_record(struct hm_store *s, uint64_t number, uint8_t *buffer, size_t cap,
                                struct hm_stored_record *record)
 {

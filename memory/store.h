@@ -75,9 +75,9 @@ struct hm_store_sizes {
 
 /* What a store begins with: c1 genesis, c2 the host's binding, c3 segment 1 opened. */
 struct hm_store_birth {
-  uint8_t host[32];            /* LCT id */
-  uint8_t control_random[16];  /* fresh */
-  uint8_t segment_random[16];  /* fresh */
+  uint8_t host[32];           /* LCT id */
+  uint8_t control_random[16]; /* fresh */
+  uint8_t segment_random[16]; /* fresh */
   struct hm_log_item genesis;
   struct hm_log_item binding;
   struct hm_log_item opened; /* 65020 kind 16: first 1, count 0, evidence [segment identity] */
@@ -85,10 +85,9 @@ struct hm_store_birth {
 
 /* The name of segment `number`, which its opening entry cites as evidence: SHA-256 of
  * the identity record {host, number, first batch, random} stored in it. */
-enum hm_status HM_MUST_CHECK hm_segment_identity(const struct hm_crypto *c,
-                                                 const uint8_t host[32], uint64_t number,
-                                                 uint64_t first_batch, const uint8_t random[16],
-                                                 uint8_t name[32]);
+enum hm_status HM_MUST_CHECK hm_segment_identity(const struct hm_crypto *c, const uint8_t host[32],
+                                                 uint64_t number, uint64_t first_batch,
+                                                 const uint8_t random[16], uint8_t name[32]);
 
 /* Make the store whole in PATH.new and rename it: it exists entirely or not at all.
  * HM_EXISTS where path exists; an interrupted one is deleted and made anew. */
@@ -110,7 +109,7 @@ struct hm_log *hm_store_control(struct hm_store *store);
 enum hm_status HM_MUST_CHECK hm_store_bytes(struct hm_store *store, uint64_t *used,
                                             uint64_t *available);
 
-/* ---- appending: the writer thread only ---------------------------------------------- */
+/* ---- appending: the writer thread only ------------------------------------------- */
 /* Append control entries; durable_batches of each item is set to what is durable. */
 enum hm_status HM_MUST_CHECK hm_store_append_control(struct hm_store *store,
                                                      struct hm_log_item *items, size_t count,
@@ -124,7 +123,7 @@ enum hm_status HM_MUST_CHECK hm_store_append_batch(struct hm_store *store,
                                                    const struct hm_stored_batch *batch,
                                                    const struct hm_stored_record *records,
                                                    struct hm_fault *fault);
-/* ---- reading: any thread ------------------------------------------------------------ */
+/* ---- reading: any thread --------------------------------------------------------- */
 /* Views go into buffer; HM_SHORT_BUFFER where cap is too small (HM_STORED_RECORD_MAX,
  * HM_STORED_BATCH_MAX always do); HM_NOT_FOUND; HM_DAMAGED. */
 enum hm_status HM_MUST_CHECK hm_store_record(struct hm_store *store, uint64_t number,

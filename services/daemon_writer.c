@@ -23,7 +23,7 @@ enum {
   WAIT_MAX_S = 60
 };
 
-/* ---- telling ------------------------------------------------------------------------------- */
+/* ---- telling --------------------------------------------------------------------- */
 /* Of the store, not of a request that was wrong. */
 static void note_failure(struct hm_writer *w, enum hm_status status)
 {
@@ -78,7 +78,7 @@ static void tell_record(struct hm_writer *w, const struct hm_message *m, enum hm
   hm_results_put(&w->results, &told);
 }
 
-/* ---- batches ---------------------------------------------------------------------------------- */
+/* ---- batches --------------------------------------------------------------------- */
 static void count_commit(struct hm_writer *w, uint64_t began_ns)
 {
   struct hm_writer_stats *s = &w->results.stats;
@@ -106,8 +106,8 @@ static void tell_batch(struct hm_writer *w)
   if (b->record_count > 0)
     hm_results_put(&w->results, &told);
   for (size_t i = 0; i < w->maker->pending_count; i++)
-    tell_record(w, w->maker->pending[i], w->maker->verdicts[i].status,
-                w->maker->verdicts[i].number, NULL);
+    tell_record(w, w->maker->pending[i], w->maker->verdicts[i].status, w->maker->verdicts[i].number,
+                NULL);
 }
 
 static enum hm_status build_and_append(struct hm_writer *w, const struct hm_now *now,
@@ -170,7 +170,7 @@ static enum hm_status close_if_news(struct hm_writer *w)
   return hm_batch_has_news(w->maker) ? close_batch(w) : w->failed;
 }
 
-/* ---- heads --------------------------------------------------------------------------------------- */
+/* ---- heads ----------------------------------------------------------------------- */
 static uint64_t batches(const struct hm_writer *w)
 {
   struct hm_store_sizes sizes;
@@ -274,7 +274,7 @@ static bool take_ask(struct hm_writer *w, struct hm_message *ask)
   return false;
 }
 
-/* ---- entries --------------------------------------------------------------------------------------- */
+/* ---- entries --------------------------------------------------------------------- */
 /* Whether the waiting batch must be committed before this entry is made. */
 static bool goes_after_batch(const struct hm_entry_request *r)
 {
@@ -355,9 +355,8 @@ static void take_entry(struct hm_writer *w, const struct hm_entry_request *r)
   if (status == HM_OK && !is_urgent(hm_out_bytes(&out)))
     status = hm_writer_disk(w, &now, &fault);
   if (status == HM_OK) {
-    struct hm_log_item item = {.object = hm_out_bytes(&out),
-                               .attached_count = r->attached_count,
-                               .time_s = now.trust_s};
+    struct hm_log_item item = {
+        .object = hm_out_bytes(&out), .attached_count = r->attached_count, .time_s = now.trust_s};
     memcpy(item.attached, r->attached, sizeof item.attached);
     status = hm_writer_append(w, &item, 1, hm_bytes(NULL, 0), &number, &fault);
     check_fatal(w, status, &fault);
@@ -365,7 +364,7 @@ static void take_entry(struct hm_writer *w, const struct hm_entry_request *r)
   tell(w, HM_RESULT_ENTRY, r->token, number, status, &fault);
 }
 
-/* ---- messages ---------------------------------------------------------------------------------------- */
+/* ---- messages -------------------------------------------------------------------- */
 static void take_sensor(struct hm_writer *w, const struct hm_writer_sensor *sensor)
 {
   if (hm_batch_has_news(w->maker))
@@ -440,7 +439,7 @@ static bool handle(struct hm_writer *w, struct hm_message *m)
   return true;
 }
 
-/* ---- time ------------------------------------------------------------------------------------------------ */
+/* ---- time ------------------------------------------------------------------------ */
 static uint64_t close_due_ns(const struct hm_writer *w, const struct hm_now *now)
 {
   if (w->first_pending_ns > 0) {
@@ -500,7 +499,7 @@ static void *run(void *argument)
   return NULL;
 }
 
-/* ---- life ------------------------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------ */
 static enum hm_status prepare(struct hm_writer *w, struct hm_fault *fault)
 {
   struct hm_log *log = hm_store_control(w->config.store);

@@ -34,8 +34,8 @@
 #include "trust/revocation.h"
 
 enum {
-  HM_WRITER_SENSORS = 64,    /* slots: the caller numbers its sensors 0..63 */
-  HM_INBOX_SLOTS = 256,      /* observations of one sensor that may wait */
+  HM_WRITER_SENSORS = 64, /* slots: the caller numbers its sensors 0..63 */
+  HM_INBOX_SLOTS = 256,   /* observations of one sensor that may wait */
   HM_INBOX_PERIPHERALS = 1024
 };
 
@@ -43,13 +43,13 @@ struct hm_writer;
 
 struct hm_writer_config {
   const struct hm_crypto *crypto;
-  struct hm_store *store;          /* open for writing; outlives the writer; main reads it too */
-  const struct hm_signer *entity;  /* the host's; must be usable from two threads (file keys are) */
+  struct hm_store *store;         /* open for writing; outlives the writer; main reads it too */
+  const struct hm_signer *entity; /* the host's; must be usable from two threads (file keys are) */
   struct hm_now (*now)(void *user);
   void *now_user;
-  uint8_t boot_id[16];  /* of the start entry */
+  uint8_t boot_id[16]; /* of the start entry */
   uint32_t boot_count;
-  unsigned commit_ms;   /* 0: 250 */
+  unsigned commit_ms;    /* 0: 250 */
   uint64_t disk_reserve; /* bytes; 0: 64 MiB. With less free, batches are refused (HM_FULL,
                           * counted as dropped by the disk) and of entries only those that
                           * end authority, and start, session, effective, are taken. */
@@ -65,7 +65,7 @@ enum hm_status HM_MUST_CHECK hm_writer_stop(struct hm_writer *writer, struct hm_
 /* After stop and after the last results were read. NULL is allowed. */
 void hm_writer_free(struct hm_writer *writer);
 
-/* ---- handing in: any thread; copies everything ------------------------------------- */
+/* ---- handing in: any thread; copies everything ----------------------------------- */
 /* Who uses a slot from now on. lct all zero: the slot is free. */
 struct hm_writer_sensor {
   unsigned slot;
@@ -78,7 +78,7 @@ enum hm_status HM_MUST_CHECK hm_writer_sensor(struct hm_writer *writer,
 
 struct hm_observation {
   unsigned slot;
-  uint64_t token;        /* comes back in the result (the gate's seq) */
+  uint64_t token; /* comes back in the result (the gate's seq) */
   uint64_t frame;
   uint64_t raw_ns;       /* the source's own stamp */
   uint64_t clock_domain; /* enum hm_clock of raw_ns */
@@ -174,15 +174,15 @@ enum hm_status HM_MUST_CHECK hm_writer_flush(struct hm_writer *writer, uint64_t 
 enum hm_status HM_MUST_CHECK hm_writer_checkpoint(struct hm_writer *writer, uint64_t token,
                                                   uint64_t record);
 
-/* ---- results: the main thread ------------------------------------------------------- */
+/* ---- results: the main thread ---------------------------------------------------- */
 enum hm_result_kind {
   HM_RESULT_OBSERVATION, /* of observe or event; number = mN */
   HM_RESULT_ENTRY,       /* number = cN */
   HM_RESULT_FLUSH,
-  HM_RESULT_CHECKPOINT,  /* number = cN of the head */
-  HM_RESULT_RECORDS,     /* unasked: first..first+count-1 are durable, in batch `number` */
-  HM_RESULT_ENTRIES,     /* unasked: the same of control entries */
-  HM_RESULT_FAULT        /* unasked: the store cannot go on; stop with status */
+  HM_RESULT_CHECKPOINT, /* number = cN of the head */
+  HM_RESULT_RECORDS,    /* unasked: first..first+count-1 are durable, in batch `number` */
+  HM_RESULT_ENTRIES,    /* unasked: the same of control entries */
+  HM_RESULT_FAULT       /* unasked: the store cannot go on; stop with status */
 };
 struct hm_writer_result {
   enum hm_result_kind kind;
@@ -191,7 +191,7 @@ struct hm_writer_result {
   uint64_t token;
   uint64_t number;
   uint64_t first, count;
-  uint64_t durable_ns; /* realtime when the commit returned */
+  uint64_t durable_ns;   /* realtime when the commit returned */
   struct hm_fault fault; /* text where status is not HM_OK */
 };
 /* Readable whenever results wait (poll it for POLLIN). */
@@ -199,12 +199,12 @@ int hm_writer_fd(const struct hm_writer *writer);
 /* The next result; false when none waits (the descriptor is then quiet). */
 bool hm_writer_next(struct hm_writer *writer, struct hm_writer_result *result);
 
-/* ---- figures: any thread --------------------------------------------------------------- */
+/* ---- figures: any thread --------------------------------------------------------- */
 struct hm_writer_stats {
   uint64_t written_records, refused_records, batches, entries; /* since start */
   uint64_t bytes_written;                                      /* handed to the store */
   uint64_t commit_last_us, commit_max_us;
-  uint64_t head; /* cN of the newest, 0 = none */
+  uint64_t head;    /* cN of the newest, 0 = none */
   uint64_t waiting; /* messages in the inbox */
 };
 void hm_writer_stats(struct hm_writer *writer, struct hm_writer_stats *stats);

@@ -40,7 +40,7 @@ void hm_batch_maker_free(struct hm_batch_maker *maker)
   free(maker);
 }
 
-/* ---- taking in ------------------------------------------------------------------------------- */
+/* ---- taking in ------------------------------------------------------------------- */
 void hm_batch_sensor(struct hm_batch_maker *maker, const struct hm_writer_sensor *sensor)
 {
   static const uint8_t nobody[32];
@@ -92,8 +92,7 @@ static void reach(struct hm_force_time *time, uint64_t arrival_ns)
     time->until_s = arrival_ns / 1000000000u;
 }
 
-static bool allows(const struct hm_known_pairing *p, enum hm_operation operation,
-                   enum hm_data data)
+static bool allows(const struct hm_known_pairing *p, enum hm_operation operation, enum hm_data data)
 {
   return (p->operations >> operation & 1) && (p->data_types >> data & 1);
 }
@@ -202,7 +201,7 @@ enum hm_status hm_batch_count(struct hm_batch_maker *maker, const struct hm_mess
   return HM_OK;
 }
 
-/* ---- asking ---------------------------------------------------------------------------------- */
+/* ---- asking ---------------------------------------------------------------------- */
 bool hm_batch_has_sensor(const struct hm_batch_maker *maker)
 {
   for (size_t i = 0; i < HM_WRITER_SENSORS; i++)
@@ -236,7 +235,7 @@ bool hm_batch_flows(const struct hm_batch_maker *maker, const struct hm_now *now
   return false;
 }
 
-/* ---- building -------------------------------------------------------------------------------- */
+/* ---- building -------------------------------------------------------------------- */
 /* Up to 32 sensors: those with records, then with news, then the rest; by LCT. */
 static void line_up(const struct hm_batch_maker *maker, struct hm_batch_line *line)
 {
@@ -317,8 +316,8 @@ static enum hm_status fill_observation(struct hm_batch_maker *maker, const struc
   if (o->vector.len > 0) {
     r->has_vector = true;
     memcpy(r->encoder, o->encoder, 32);
-    HM_TRY(commit(maker->crypto, HM_COMMIT_VECTOR, salts[1], o->vector, &stored->vector,
-                  r->vector));
+    HM_TRY(
+        commit(maker->crypto, HM_COMMIT_VECTOR, salts[1], o->vector, &stored->vector, r->vector));
   }
   return HM_OK;
 }
@@ -350,9 +349,9 @@ static void fill_event(const struct hm_batch_maker *maker, const struct hm_messa
 
 /* One waiting message becomes record number `number`, or is refused alone. */
 static enum hm_status make_record(struct hm_batch_maker *maker, size_t i, uint64_t number,
-                                  const struct hm_batch_frame *frame, const struct hm_batch_line *line,
-                                  const struct blinds *blinds, struct hm_stored_record *stored,
-                                  uint8_t *bytes)
+                                  const struct hm_batch_frame *frame,
+                                  const struct hm_batch_line *line, const struct blinds *blinds,
+                                  struct hm_stored_record *stored, uint8_t *bytes)
 {
   const struct hm_message *m = maker->pending[i];
   const struct hm_sensor_run *run = &maker->runs[m->slot];
@@ -416,8 +415,7 @@ static void make_records(struct hm_batch_maker *maker, const struct hm_batch_fra
 
 /* One time for the whole batch: a record never lists a pairing that its sensor leaf,
  * judged a moment apart, does not. */
-static struct hm_force_time batch_time(const struct hm_batch_maker *maker,
-                                       const struct hm_now *now)
+static struct hm_force_time batch_time(const struct hm_batch_maker *maker, const struct hm_now *now)
 {
   struct hm_force_time time = time_of(now);
   for (size_t i = 0; i < maker->pending_count; i++)
@@ -431,7 +429,8 @@ static uint64_t at_most(uint64_t value, uint64_t limit)
 }
 
 static enum hm_status make_sensor_leaf(struct hm_batch_maker *maker, unsigned slot,
-                                       const uint8_t blind[16], uint8_t *bytes, struct hm_bytes *leaf)
+                                       const uint8_t blind[16], uint8_t *bytes,
+                                       struct hm_bytes *leaf)
 {
   const struct hm_sensor_run *run = &maker->runs[slot];
   const struct hm_known_pairing *found[HM_PAIRING_USES];
@@ -512,9 +511,8 @@ enum hm_status hm_batch_build(struct hm_batch_maker *maker, const struct hm_batc
   struct hm_batch_line *line = &maker->line;
   line_up(maker, line);
   maker->time = batch_time(maker, &frame->now);
-  struct hm_batch_facts facts = {.number = frame->number,
-                                 .control_size = frame->control_size,
-                                 .sensors = line->count};
+  struct hm_batch_facts facts = {
+      .number = frame->number, .control_size = frame->control_size, .sensors = line->count};
   memcpy(facts.blind, blinds.facts, 16);
   memcpy(facts.previous, frame->previous, 32);
   memcpy(facts.session_key, frame->session->kid, 32);
@@ -522,8 +520,8 @@ enum hm_status hm_batch_build(struct hm_batch_maker *maker, const struct hm_batc
   facts.count = b->record_count;
   b->sensor_count = line->count;
   for (unsigned i = 0; i < line->count; i++)
-    HM_TRY(make_sensor_leaf(maker, line->slots[i], blinds.sensors[i],
-                            maker->leaf_bytes[i], &b->leaves[i]));
+    HM_TRY(make_sensor_leaf(maker, line->slots[i], blinds.sensors[i], maker->leaf_bytes[i],
+                            &b->leaves[i]));
   struct hm_out out = hm_out(maker->facts_bytes, sizeof maker->facts_bytes);
   HM_TRY(hm_batch_facts_encode(&facts, &out));
   b->facts = hm_out_bytes(&out);
@@ -531,7 +529,7 @@ enum hm_status hm_batch_build(struct hm_batch_maker *maker, const struct hm_batc
   return sign(maker, frame);
 }
 
-/* ---- after ------------------------------------------------------------------------------------- */
+/* ---- after ----------------------------------------------------------------------- */
 static void drop_pending(struct hm_batch_maker *maker)
 {
   for (size_t i = 0; i < maker->pending_count; i++) {

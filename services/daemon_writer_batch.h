@@ -11,8 +11,8 @@
 #include "services/daemon_writer_force.h"
 
 enum {
-  HM_BATCH_PENDING = 64,          /* records that close a batch */
-  HM_BATCH_RUN = 4096,            /* peripheral records of one sensor that close it */
+  HM_BATCH_PENDING = 64, /* records that close a batch */
+  HM_BATCH_RUN = 4096,   /* peripheral records of one sensor that close it */
   HM_BATCH_SCRATCH = HM_BATCH_PENDING * HM_RECORD_BYTES_MAX
 };
 
@@ -85,8 +85,8 @@ void hm_batch_sensor(struct hm_batch_maker *maker, const struct hm_writer_sensor
 bool hm_batch_has_room(const struct hm_batch_maker *maker, const struct hm_message *message);
 /* An observation or event. HM_OK: it waits here now and is freed here; else refused,
  * counted, and the caller's. */
-enum hm_status HM_MUST_CHECK hm_batch_take(struct hm_batch_maker *maker,
-                                           struct hm_message *message, const struct hm_now *now);
+enum hm_status HM_MUST_CHECK hm_batch_take(struct hm_batch_maker *maker, struct hm_message *message,
+                                           const struct hm_now *now);
 /* A peripheral record or counts; never kept. */
 enum hm_status HM_MUST_CHECK hm_batch_count(struct hm_batch_maker *maker,
                                             const struct hm_message *message,

@@ -32,7 +32,7 @@ static void *room(void *list, size_t size, size_t count, size_t *cap)
   return grown;
 }
 
-/* ---- entries ------------------------------------------------------------------------------ */
+/* ---- entries --------------------------------------------------------------------- */
 bool hm_force_matters(struct hm_bytes object)
 {
   struct hm_sign1 s;
@@ -66,8 +66,8 @@ static enum hm_status take_binding(struct hm_force *force, const struct hm_sign1
   HM_TRY(hm_decode(&hm_shape_binding_request, inner.payload, &request, NULL));
   HM_TRY(hm_key_thumbprint(force->crypto, request.sign, known.lct));
   HM_TRY(hm_sign1_name(force->crypto, s, hm_bytes(NULL, 0), known.certificate));
-  struct hm_known_binding *list = room(force->bindings, sizeof *list, force->binding_count,
-                                       &force->binding_cap);
+  struct hm_known_binding *list =
+      room(force->bindings, sizeof *list, force->binding_count, &force->binding_cap);
   if (!list)
     return HM_IO;
   force->bindings = list;
@@ -101,8 +101,8 @@ static enum hm_status take_pairing(struct hm_force *force, const struct hm_sign1
   known.data_types = bits(policy.data_types, policy.data_count);
   known.nbf = pairing.nbf;
   known.exp = pairing.exp;
-  struct hm_known_pairing *list = room(force->pairings, sizeof *list, force->pairing_count,
-                                       &force->pairing_cap);
+  struct hm_known_pairing *list =
+      room(force->pairings, sizeof *list, force->pairing_count, &force->pairing_cap);
   if (!list)
     return HM_IO;
   force->pairings = list;
@@ -120,8 +120,8 @@ static enum hm_status take_receipt(struct hm_force *force, const struct hm_sign1
   for (size_t i = 0; i < force->pairing_count; i++) {
     struct hm_known_pairing *p = &force->pairings[i];
     if (p->completion == 0 && !p->is_ended &&
-        memcmp(p->certificate, receipt.certificate, 32) == 0 &&
-        !has_ended(force, p->partner) && !has_ended(force, force->host))
+        memcmp(p->certificate, receipt.certificate, 32) == 0 && !has_ended(force, p->partner) &&
+        !has_ended(force, force->host))
       p->completion = number;
   }
   return HM_OK;
@@ -200,7 +200,7 @@ enum hm_status hm_force_replay(struct hm_force *force, struct hm_log *log)
   return HM_OK;
 }
 
-/* ---- questions ---------------------------------------------------------------------------------- */
+/* ---- questions ------------------------------------------------------------------- */
 static bool is_in_force(const struct hm_known_pairing *p, struct hm_force_time time)
 {
   return p->completion > 0 && !p->is_ended &&

@@ -82,8 +82,7 @@ static enum hm_status check_observation(const struct hm_observation *o)
 enum hm_status hm_writer_observe(struct hm_writer *w, const struct hm_observation *o)
 {
   HM_TRY(check_observation(o));
-  struct hm_message *m =
-      message(HM_MESSAGE_OBSERVATION, o->slot, o->picture.len + o->vector.len);
+  struct hm_message *m = message(HM_MESSAGE_OBSERVATION, o->slot, o->picture.len + o->vector.len);
   if (m) {
     uint8_t *at = (uint8_t *)(m + 1);
     m->u.observation = *o;

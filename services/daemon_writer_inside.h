@@ -39,7 +39,7 @@ struct hm_session_key {
 
 /* The newest head in the log. */
 struct hm_last_head {
-  uint64_t number;    /* cN, 0 = none yet */
+  uint64_t number; /* cN, 0 = none yet */
   uint8_t name[32];
   uint64_t data_size; /* batches under it */
   uint64_t at_ns;     /* boottime it was written at by this process, 0 = before */
@@ -71,7 +71,7 @@ struct hm_writer {
   enum hm_status first_failure; /* of anything, for hm_writer_stop */
 };
 
-/* ---- daemon_writer_sign.c: what the entity key signs ---------------------------------- */
+/* ---- daemon_writer_sign.c: what the entity key signs ----------------------------- */
 /* Read where both logs stand: names, newest head. */
 enum hm_status HM_MUST_CHECK hm_writer_stand(struct hm_writer *w, struct hm_fault *fault);
 /* Append entries (1..HM_LOG_APPEND_MAX) made of objects, apply them, tell of them. */

@@ -13,7 +13,7 @@ enum {
   SESSION_SLACK_S = 300   /* a clock may step back this far under one key */
 };
 
-/* ---- where the logs stand ------------------------------------------------------------------- */
+/* ---- where the logs stand -------------------------------------------------------- */
 static enum hm_status stand_on_batch(struct hm_writer *w, uint64_t number)
 {
   uint8_t *buffer = malloc(HM_STORED_BATCH_MAX);
@@ -49,8 +49,8 @@ static enum hm_status stand_on_head(struct hm_writer *w)
   struct hm_head *head = malloc(sizeof *head);
   status = buffer && head ? hm_log_entry(log, size, buffer, HM_LOG_ENTRY_MAX, &entry) : HM_IO;
   if (status == HM_OK)
-    status = hm_head_open(w->config.crypto, entry.object, w->config.entity->point, head,
-                          w->head.name);
+    status =
+        hm_head_open(w->config.crypto, entry.object, w->config.entity->point, head, w->head.name);
   if (status == HM_OK) {
     w->head.number = size;
     w->head.data_size = head->data_tree.size;
@@ -73,10 +73,9 @@ enum hm_status hm_writer_stand(struct hm_writer *w, struct hm_fault *fault)
   return HM_OK;
 }
 
-/* ---- appending --------------------------------------------------------------------------------- */
+/* ---- appending ------------------------------------------------------------------- */
 enum hm_status hm_writer_append(struct hm_writer *w, struct hm_log_item *items, size_t count,
-                                struct hm_bytes checkpoint, uint64_t *first,
-                                struct hm_fault *fault)
+                                struct hm_bytes checkpoint, uint64_t *first, struct hm_fault *fault)
 {
   uint64_t bytes = checkpoint.len;
   HM_TRY(hm_store_append_control(w->config.store, items, count, checkpoint, first, fault));
@@ -100,15 +99,14 @@ enum hm_status hm_writer_append(struct hm_writer *w, struct hm_log_item *items, 
 
 #define DISK_RESERVE (UINT64_C(64) << 20)
 
-enum hm_status hm_writer_disk(struct hm_writer *w, const struct hm_now *now,
-                              struct hm_fault *fault)
+enum hm_status hm_writer_disk(struct hm_writer *w, const struct hm_now *now, struct hm_fault *fault)
 {
   uint64_t reserve = w->config.disk_reserve ? w->config.disk_reserve : DISK_RESERVE;
   uint64_t used, available;
   if (w->disk_seen_ns == 0 || now->boottime_ns - w->disk_seen_ns >= HM_SECOND_NS) {
     w->disk_seen_ns = now->boottime_ns;
-    w->is_disk_low = hm_store_bytes(w->config.store, &used, &available) == HM_OK &&
-                     available < reserve;
+    w->is_disk_low =
+        hm_store_bytes(w->config.store, &used, &available) == HM_OK && available < reserve;
   }
   if (w->is_disk_low)
     return hm_fault_set(fault, HM_FULL, 0,
@@ -117,7 +115,7 @@ enum hm_status hm_writer_disk(struct hm_writer *w, const struct hm_now *now,
   return HM_OK;
 }
 
-/* ---- sessions ----------------------------------------------------------------------------------- */
+/* ---- sessions -------------------------------------------------------------------- */
 static enum hm_status make_session(struct hm_writer *w, const struct hm_now *now,
                                    struct hm_session_key *fresh, struct hm_out *out)
 {
@@ -191,7 +189,8 @@ enum hm_status hm_writer_begin(struct hm_writer *w, struct hm_fault *fault)
   struct hm_now now = hm_writer_now(w);
   struct hm_session_key fresh = {.exp = 0};
   uint8_t objects[2][HM_SIGN1_MAX];
-  struct hm_out start = hm_out(objects[0], HM_SIGN1_MAX), session = hm_out(objects[1], HM_SIGN1_MAX);
+  struct hm_out start = hm_out(objects[0], HM_SIGN1_MAX),
+                session = hm_out(objects[1], HM_SIGN1_MAX);
   struct hm_receipt receipt = {.iat = now.trust_s,
                                .level = 1,
                                .quality = now.quality,
@@ -219,7 +218,7 @@ enum hm_status hm_writer_begin(struct hm_writer *w, struct hm_fault *fault)
   return status;
 }
 
-/* ---- heads ------------------------------------------------------------------------------------------ */
+/* ---- heads ----------------------------------------------------------------------- */
 static enum hm_status fill_head(struct hm_writer *w, const struct hm_now *now, uint8_t *live,
                                 size_t *live_len, struct hm_head *head)
 {
@@ -252,21 +251,20 @@ static enum hm_status sign_checkpoint(struct hm_writer *w, const struct hm_now *
   return hm_checkpoint_make(w->config.crypto, w->config.entity, &checkpoint, out);
 }
 
-enum hm_status hm_writer_head(struct hm_writer *w, const struct hm_now *now,
-                              struct hm_fault *fault)
+enum hm_status hm_writer_head(struct hm_writer *w, const struct hm_now *now, struct hm_fault *fault)
 {
   struct hm_head *head = calloc(1, sizeof *head);
   uint8_t *live = malloc(HM_LIVE_SET_MAX);
   uint8_t objects[2][HM_SIGN1_MAX], name[32];
-  struct hm_out made = hm_out(objects[0], HM_SIGN1_MAX), checkpoint = hm_out(objects[1], HM_SIGN1_MAX);
+  struct hm_out made = hm_out(objects[0], HM_SIGN1_MAX),
+                checkpoint = hm_out(objects[1], HM_SIGN1_MAX);
   size_t live_len = 0;
   uint64_t number = 0;
   enum hm_status status = head && live ? fill_head(w, now, live, &live_len, head) : HM_IO;
   if (status == HM_OK)
     status = hm_head_make(w->config.crypto, w->config.entity, head, &made);
-  struct hm_log_item item = {.object = hm_out_bytes(&made),
-                             .time_s = now->trust_s,
-                             .live = hm_bytes(live, live_len)};
+  struct hm_log_item item = {
+      .object = hm_out_bytes(&made), .time_s = now->trust_s, .live = hm_bytes(live, live_len)};
   struct hm_sign1 s;
   if (status == HM_OK)
     status = hm_sign1_expect(item.object, HM_TYP_HEAD, &s);

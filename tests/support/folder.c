@@ -2,8 +2,8 @@
 #include "tests/support/folder.h"
 
 #include <ftw.h>
-#include <stdarg.h>
 #include <setjmp.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -11,8 +11,8 @@ static uint8_t proof[8192];
 
 static struct hm_log_item with_proof(struct world *w, const struct world_object *certificate)
 {
-  struct hm_log_item item = {.object = world_bytes(certificate), .attached_count = 1,
-                             .time_s = w->now};
+  struct hm_log_item item = {
+      .object = world_bytes(certificate), .attached_count = 1, .time_s = w->now};
   item.attached[0] = hm_bytes(proof, world_log_proof(w, certificate, proof, sizeof proof));
   return item;
 }
@@ -54,17 +54,20 @@ enum hm_status keep_create(struct world *w, const char *folder)
   struct world_object genesis, opened;
   struct hm_store_birth birth = {.host = {0}};
   struct hm_receipt first = {.kind = HM_RECEIPT_GENESIS, .evidence_count = 2};
-  struct hm_receipt third = {.kind = HM_RECEIPT_SEGMENT_OPENED, .evidence_count = 1,
-                             .has_first = true, .first = 1, .has_count = true};
+  struct hm_receipt third = {.kind = HM_RECEIPT_SEGMENT_OPENED,
+                             .evidence_count = 1,
+                             .has_first = true,
+                             .first = 1,
+                             .has_count = true};
   memcpy(first.evidence[0], w->authority.signer.kid, 32);
   memset(first.evidence[1], 0x1a, 32);
   make_receipt(w, &first, &genesis);
   memcpy(birth.host, w->host.signer.kid, 32);
   memset(birth.control_random, 0xc1, 16);
   memset(birth.segment_random, 0xd1, 16);
-  assert_int_equal(hm_segment_identity(engine, birth.host, 1, 1, birth.segment_random,
-                                       third.evidence[0]),
-                   HM_OK);
+  assert_int_equal(
+      hm_segment_identity(engine, birth.host, 1, 1, birth.segment_random, third.evidence[0]),
+      HM_OK);
   make_receipt(w, &third, &opened);
   birth.genesis.object = world_bytes(&genesis);
   birth.binding = keep_binding(w, &w->host_binding);

@@ -90,7 +90,7 @@ static void grow(const char *path, uint64_t size)
   hm_log_close(log);
 }
 
-/* ---- what is kept --------------------------------------------------------------------- */
+/* ---- what is kept ---------------------------------------------------------------- */
 static void entries_come_back(void **state)
 {
   char path[TEST_PATH];
@@ -235,7 +235,7 @@ static void a_scan_is_in_order_and_stops_when_told(void **state)
   hm_log_close(log);
 }
 
-/* ---- wrong input --------------------------------------------------------------------------- */
+/* ---- wrong input ----------------------------------------------------------------- */
 static void what_is_no_object_is_not_appended(void **state)
 {
   char path[TEST_PATH];
@@ -334,7 +334,7 @@ static void the_data_file_is_closed_on_exec(void **state)
   hm_log_close(log);
 }
 
-/* ---- damage -------------------------------------------------------------------------------------- */
+/* ---- damage ---------------------------------------------------------------------- */
 static uint32_t page_size(const uint8_t *file)
 {
   return (uint32_t)file[40] | (uint32_t)file[41] << 8 | (uint32_t)file[42] << 16;
@@ -347,8 +347,8 @@ static void assert_damaged(const char *path, const char *data, const uint8_t *by
   struct hm_fault fault = {0, ""};
   file_write(data, bytes, len);
   for (int mode = HM_LOG_READ; mode <= HM_LOG_WRITE; mode++) {
-    enum hm_status status = hm_log_open(c, path, HM_LOG_CONTROL, (enum hm_log_mode)mode, &log,
-                                        &fault);
+    enum hm_status status =
+        hm_log_open(c, path, HM_LOG_CONTROL, (enum hm_log_mode)mode, &log, &fault);
     assert_int_equal(status, HM_DAMAGED);
     assert_true(strlen(fault.text) > 10);
   }
@@ -368,8 +368,8 @@ static void a_cut_file_is_refused_unchanged(void **state)
   grow(path, 40);
   uint8_t *good = file_read(data, &len);
   size_t page = page_size(good);
-  const size_t cuts[] = {0,        1,        511,        page - 1,   page,        page + 1,
-                         2 * page, 3 * page, len / 2,    len - page, len - 1};
+  const size_t cuts[] = {0,        1,        511,     page - 1,   page,   page + 1,
+                         2 * page, 3 * page, len / 2, len - page, len - 1};
   for (size_t i = 0; i < sizeof cuts / sizeof *cuts; i++)
     assert_damaged(path, data, good, cuts[i]);
   file_write(data, good, len);
@@ -458,7 +458,7 @@ static void a_flipped_page_never_crashes_a_reader(void **state)
   assert_int_equal(crashed, 0);
 }
 
-/* ---- ends of a process ------------------------------------------------------------------------------ */
+/* ---- ends of a process ----------------------------------------------------------- */
 static void what_was_acknowledged_survives_sigkill(void **state)
 {
   char path[TEST_PATH];

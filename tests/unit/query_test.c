@@ -102,8 +102,12 @@ static void append(struct hm_store *store, uint64_t batch)
     assert_int_equal(hm_leaf_hash(c, records[i].record, leaves[2 + i]), HM_OK);
   }
   assert_int_equal(hm_tree_root(c, (const uint8_t(*)[32])leaves, BATCH + 2, b.root), HM_OK);
-  struct hm_batch_claims claims = {.iat = world.now, .number = batch, .first = b.first_record,
-                                   .count = BATCH, .sensors = 1, .control_size = 3};
+  struct hm_batch_claims claims = {.iat = world.now,
+                                   .number = batch,
+                                   .first = b.first_record,
+                                   .count = BATCH,
+                                   .sensors = 1,
+                                   .control_size = 3};
   memset(claims.previous, batch > 1 ? 9 : 0, 32);
   struct hm_out out = hm_out(receipt, sizeof receipt);
   assert_int_equal(hm_batch_make(c, &world.session.signer, &claims, b.root, &out), HM_OK);
@@ -149,8 +153,7 @@ static bool passes(const struct hm_query *q, uint64_t n)
          (q->until_ns == 0 || p->arrival_ns < q->until_ns) && p->trust >= q->trust_least &&
          p->value >= q->value_least && (q->levels == 0 || (q->levels >> p->level & 1)) &&
          (q->types == 0 || (q->types >> p->type & 1)) &&
-         (!q->has_encoder ||
-          (p->type == HM_RECORD_MEMORY && q->encoder[0] == 0xe0 + p->encoder));
+         (!q->has_encoder || (p->type == HM_RECORD_MEMORY && q->encoder[0] == 0xe0 + p->encoder));
 }
 
 /* Every hit passes, in order; and there are as many as pass, up to k. */
@@ -227,7 +230,7 @@ static void newest_first_goes_down(void **state)
     assert_int_equal(run.hits[i].number, RECORDS - i);
 }
 
-/* ---- nearest --------------------------------------------------------------------------- */
+/* ---- nearest --------------------------------------------------------------------- */
 static int by_distance(const void *a, const void *b)
 {
   const struct hm_hit *x = a, *y = b;
@@ -291,7 +294,7 @@ static void another_length_is_counted_not_compared(void **state)
   assert_true(run.wrong_length > 100);
 }
 
-/* ---- steps and wrong questions ------------------------------------------------------------ */
+/* ---- steps and wrong questions --------------------------------------------------- */
 static void a_step_looks_at_500(void **state)
 {
   struct hm_store *store = ((struct shelf *)*state)->store;

@@ -97,7 +97,7 @@ static int store_setup(void **state)
   return keep_create(&world, *state) == HM_OK ? 0 : -1;
 }
 
-/* ---- what is kept ----------------------------------------------------------------------------- */
+/* ---- what is kept ---------------------------------------------------------------- */
 static void a_new_store_has_its_three_entries(void **state)
 {
   struct hm_store *store = keep_open(*state, HM_LOG_READ);
@@ -247,7 +247,7 @@ static void numbers_are_the_next_ones_or_refused(void **state)
   hm_store_close(store);
 }
 
-/* ---- opening ------------------------------------------------------------------------------------- */
+/* ---- opening --------------------------------------------------------------------- */
 static void one_daemon_has_it(void **state)
 {
   struct hm_store *store = keep_open(*state, HM_LOG_WRITE);
@@ -430,7 +430,7 @@ static void a_forged_record_is_seen_at_opening(void **state)
   assert_non_null(strstr(fault.text, "r1"));
 }
 
-/* ---- ends of a process ------------------------------------------------------------------------------ */
+/* ---- ends of a process ----------------------------------------------------------- */
 static void acknowledged_batches_survive_sigkill(void **state)
 {
   for (int round = 0; round < 5; round++) {

@@ -38,8 +38,12 @@ static inline struct hm_now now(void *user)
 
 static inline void start_with(struct desk *d, uint64_t disk_reserve)
 {
-  struct hm_writer_config config = {.crypto = c, .store = d->store, .entity = &world.host.signer,
-                                    .now = now, .boot_count = 3, .commit_ms = 30,
+  struct hm_writer_config config = {.crypto = c,
+                                    .store = d->store,
+                                    .entity = &world.host.signer,
+                                    .now = now,
+                                    .boot_count = 3,
+                                    .commit_ms = 30,
                                     .disk_reserve = disk_reserve};
   struct hm_fault fault = {0, ""};
   memset(config.boot_id, 0xb0, 16);
@@ -76,7 +80,9 @@ static inline struct hm_writer_result await(struct desk *d, enum hm_result_kind 
 
 static inline uint64_t entry(struct desk *d, struct hm_log_item item)
 {
-  struct hm_entry_request request = {.source = HM_ENTRY_OBJECT, .token = 77, .object = item.object,
+  struct hm_entry_request request = {.source = HM_ENTRY_OBJECT,
+                                     .token = 77,
+                                     .object = item.object,
                                      .attached_count = item.attached_count};
   memcpy(request.attached, item.attached, sizeof request.attached);
   assert_int_equal(hm_writer_entry(d->writer, &request), HM_OK);
@@ -137,10 +143,17 @@ static uint8_t picture[3072], vector[256];
 
 static inline struct hm_observation memory(uint64_t token)
 {
-  struct hm_observation o = {.token = token, .frame = 100 + token, .raw_ns = token * 40000000,
-                             .clock_domain = HM_CLOCK_FILE, .level = 1,
-                             .protection = HM_PROTECTION_PAIRING, .x = 32, .y = 64, .width = 96,
-                             .height = 128, .trust = {256, 200, 256, 256, 250},
+  struct hm_observation o = {.token = token,
+                             .frame = 100 + token,
+                             .raw_ns = token * 40000000,
+                             .clock_domain = HM_CLOCK_FILE,
+                             .level = 1,
+                             .protection = HM_PROTECTION_PAIRING,
+                             .x = 32,
+                             .y = 64,
+                             .width = 96,
+                             .height = 128,
+                             .trust = {256, 200, 256, 256, 250},
                              .pixels = HM_PIXELS_I420};
   o.arrival_ns = atomic_load(&trust_s) * 1000000000u + token;
   o.value[HM_VALUE_SURPRISE] = (struct hm_q8){true, 180};
@@ -164,7 +177,7 @@ static inline void flush(struct desk *d)
   assert_int_equal(await(d, HM_RESULT_FLUSH).status, HM_OK);
 }
 
-/* ---- looking at what was written ----------------------------------------------------------------- */
+/* ---- looking at what was written ------------------------------------------------- */
 /* The newest session key in the log at or before an entry. */
 static inline void session_point(struct desk *d, uint64_t limit, uint8_t point[64], uint8_t kid[32])
 {
@@ -175,8 +188,7 @@ static inline void session_point(struct desk *d, uint64_t limit, uint8_t point[6
     assert_int_equal(hm_log_entry(hm_store_control(d->store), n, buffer, sizeof buffer, &e), HM_OK);
     if (e.typ != HM_TYP_SESSION)
       continue;
-    assert_int_equal(
-        hm_session_open(c, e.object, world.host.signer.point, &s, kid, NULL), HM_OK);
+    assert_int_equal(hm_session_open(c, e.object, world.host.signer.point, &s, kid, NULL), HM_OK);
     memcpy(point, s.key, 64);
     return;
   }
@@ -206,9 +218,9 @@ static inline void check_batch(struct desk *d, uint64_t number, struct hm_batch_
     struct hm_record r;
     struct hm_sensor_facts sensor;
     uint8_t digest[32];
-    assert_int_equal(hm_store_record(d->store, claims->first + i, record_buffer,
-                                     sizeof record_buffer, &stored),
-                     HM_OK);
+    assert_int_equal(
+        hm_store_record(d->store, claims->first + i, record_buffer, sizeof record_buffer, &stored),
+        HM_OK);
     assert_int_equal(hm_record_decode(stored.record, &r, NULL), HM_OK);
     assert_int_equal(r.number, claims->first + i);
     assert_int_equal(r.batch_number, number);
@@ -228,9 +240,9 @@ static inline void check_batch(struct desk *d, uint64_t number, struct hm_batch_
     assert_memory_equal(sensor.pairings[0].certificate, r.pairings[0].certificate, 32);
     assert_true(d->completion <= claims->control_size);
     if (r.has_picture) {
-      assert_int_equal(hm_commitment(c, HM_COMMIT_PICTURE, stored.picture.salt,
-                                     stored.picture.content, digest),
-                       HM_OK);
+      assert_int_equal(
+          hm_commitment(c, HM_COMMIT_PICTURE, stored.picture.salt, stored.picture.content, digest),
+          HM_OK);
       assert_memory_equal(digest, r.picture, 32);
     }
     if (r.has_vector) {
@@ -272,9 +284,9 @@ static inline void check_head(struct desk *d, uint64_t number, struct hm_head *h
   assert_int_equal(hm_head_open(c, e.object, world.host.signer.point, head, NULL), HM_OK);
   assert_int_equal(hm_log_checkpoint(log, number, object, sizeof object, &len, &size), HM_OK);
   assert_int_equal(size, number); /* its last leaf is that head */
-  assert_int_equal(hm_checkpoint_open(c, hm_bytes(object, len), world.host.signer.point,
-                                      &checkpoint, NULL),
-                   HM_OK);
+  assert_int_equal(
+      hm_checkpoint_open(c, hm_bytes(object, len), world.host.signer.point, &checkpoint, NULL),
+      HM_OK);
   assert_false(checkpoint.has_revocations);
   assert_int_equal(checkpoint.control_tree.size, size);
   assert_int_equal(hm_log_root(log, size, root), HM_OK);

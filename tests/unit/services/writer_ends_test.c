@@ -13,7 +13,7 @@
 
 #include "services/daemon_inbox.h"
 
-/* ---- stop and start ----------------------------------------------------------------------------------------------- */
+/* ---- stop and start -------------------------------------------------------------- */
 static void a_stop_writes_everything_and_a_start_goes_on(void **state)
 {
   struct desk *d = *state;
@@ -53,9 +53,9 @@ static void a_stop_writes_everything_and_a_start_goes_on(void **state)
   static uint8_t buffer[HM_LOG_ENTRY_MAX];
   struct hm_log_entry e;
   struct hm_receipt receipt;
-  assert_int_equal(hm_log_entry(hm_store_control(d->store), sizes.control + 1, buffer,
-                                sizeof buffer, &e),
-                   HM_OK);
+  assert_int_equal(
+      hm_log_entry(hm_store_control(d->store), sizes.control + 1, buffer, sizeof buffer, &e),
+      HM_OK);
   assert_int_equal(hm_receipt_open(c, e.object, world.host.signer.point, &receipt, NULL), HM_OK);
   assert_int_equal(receipt.kind, HM_RECEIPT_START);
   assert_int_equal(receipt.boot_count, 3);
@@ -202,7 +202,7 @@ static void acknowledged_records_survive_sigkill(void **state)
   }
 }
 
-/* ---- the inbox ------------------------------------------------------------------------------------------------------ */
+/* ---- the inbox ------------------------------------------------------------------- */
 static struct hm_message *message_of(enum hm_message_kind kind, unsigned slot)
 {
   struct hm_message *m = calloc(1, sizeof *m);

@@ -11,7 +11,7 @@
 #include "memory/query.h"
 #include "trust/proof.h"
 
-/* ---- observing ----------------------------------------------------------------------------------------- */
+/* ---- observing ------------------------------------------------------------------- */
 static void what_is_acknowledged_is_there_and_verifies(void **state)
 {
   struct desk *d = *state;
@@ -128,9 +128,12 @@ static void what_spoils_a_batch_is_refused_alone(void **state)
 static void an_event_closes_the_batch_at_once(void **state)
 {
   struct desk *d = *state;
-  struct hm_trust_event event = {.token = 4, .level = 5, .kind = HM_EVENT_SENSOR_STATE,
+  struct hm_trust_event event = {.token = 4,
+                                 .level = 5,
+                                 .kind = HM_EVENT_SENSOR_STATE,
                                  .arrival_ns = atomic_load(&trust_s) * 1000000000u,
-                                 .has_reason = true, .reason = HM_REASON_ANOMALY_DETECTED};
+                                 .has_reason = true,
+                                 .reason = HM_REASON_ANOMALY_DETECTED};
   observe(d, 1);
   assert_int_equal(hm_writer_event(d->writer, &event), HM_OK);
   assert_int_equal(await(d, HM_RESULT_OBSERVATION).number, 1);
@@ -191,7 +194,7 @@ static void nothing_is_signed_too_while_a_pairing_is_in_force(void **state)
   assert_int_equal(f.pairing_count, 1);
 }
 
-/* ---- ends ------------------------------------------------------------------------------------------------- */
+/* ---- ends ------------------------------------------------------------------------ */
 static void after_a_revocation_nothing_enters(void **state)
 {
   struct desk *d = *state;
@@ -225,8 +228,8 @@ static void after_a_revocation_nothing_enters(void **state)
   assert_int_equal(hm_log_entry(hm_store_control(d->store), revoked_at, buffer, sizeof buffer, &e),
                    HM_OK);
   assert_int_equal(e.durable_batches, 1);
-  assert_int_equal(
-      hm_revocation_open(c, e.object, world.host.signer.point, &signed_one, NULL), HM_OK);
+  assert_int_equal(hm_revocation_open(c, e.object, world.host.signer.point, &signed_one, NULL),
+                   HM_OK);
   assert_true(signed_one.is_local);
   assert_true(signed_one.iat > claims.iat); /* by time too, the batch came before */
   struct hm_sensor_facts f;
@@ -308,7 +311,7 @@ static void a_slot_given_away_keeps_apart(void **state)
   assert_int_equal(await(d, HM_RESULT_OBSERVATION).status, HM_NOT_FOUND);
 }
 
-/* ---- entries, heads ------------------------------------------------------------------------------------------ */
+/* ---- entries, heads -------------------------------------------------------------- */
 static enum hm_status build(void *user, const struct hm_entry_facts *facts, struct hm_out *out)
 {
   struct hm_entry_facts *seen = user;
@@ -334,15 +337,14 @@ static void entries_are_made_and_wrong_ones_refused(void **state)
   assert_int_equal(receipt.iat, atomic_load(&trust_s));
 
   observe(d, 1);
-  request = (struct hm_entry_request){.source = HM_ENTRY_BUILD, .build = build,
-                                      .build_user = &seen};
+  request =
+      (struct hm_entry_request){.source = HM_ENTRY_BUILD, .build = build, .build_user = &seen};
   assert_int_equal(hm_writer_entry(d->writer, &request), HM_OK);
   assert_int_equal(await(d, HM_RESULT_ENTRY).number, number + 1);
   assert_int_equal(seen.number, number + 1);
   assert_int_equal(seen.durable_batches, 1); /* what waited went first */
 
-  request = (struct hm_entry_request){.source = HM_ENTRY_OBJECT,
-                                      .object = hm_bytes("nonsense", 8)};
+  request = (struct hm_entry_request){.source = HM_ENTRY_OBJECT, .object = hm_bytes("nonsense", 8)};
   assert_int_equal(hm_writer_entry(d->writer, &request), HM_OK);
   struct hm_writer_result r = await(d, HM_RESULT_ENTRY);
   assert_int_not_equal(r.status, HM_OK);
@@ -440,14 +442,13 @@ static void many_entries_make_a_head(void **state)
   assert_in_range(stats.head, 20, 40);
 }
 
-/* ---- proofs ------------------------------------------------------------------------------- */
+/* ---- proofs ---------------------------------------------------------------------- */
 static void print_broken(void *user, const struct hm_proof_step *step)
 {
   (void)user;
   if (step->result == HM_STEP_BROKEN)
     print_message("broken at %c%llu: %s: %s\n", step->letter ? step->letter : '-',
-                  (unsigned long long)step->number, hm_proof_link_name(step->link),
-                  step->sentence);
+                  (unsigned long long)step->number, hm_proof_link_name(step->link), step->sentence);
 }
 
 /* A stranger with the authority's key says of these records: proven, or not. */
@@ -463,9 +464,12 @@ static bool is_proven(struct desk *d, const uint64_t *records, size_t count,
   enum hm_status status = hm_prove(c, d->store, records, count, NULL, &file, &len, &fault);
   if (status != HM_OK)
     fail_msg("prove: %s: %s", hm_status_text(status), fault.text);
-  struct hm_proof_input input = {.file = hm_bytes(file, len), .authorities = &authority,
-                                 .authority_count = 1, .step = print_broken,
-                                 .built_in = (const uint8_t(*)[32])encoder, .built_in_count = 1};
+  struct hm_proof_input input = {.file = hm_bytes(file, len),
+                                 .authorities = &authority,
+                                 .authority_count = 1,
+                                 .step = print_broken,
+                                 .built_in = (const uint8_t(*)[32])encoder,
+                                 .built_in_count = 1};
   assert_int_equal(hm_proof_scratch(input.file, &need, NULL), HM_OK);
   input.scratch = malloc(need);
   input.scratch_len = need;
