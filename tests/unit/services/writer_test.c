@@ -442,6 +442,133 @@ static void many_entries_make_a_head(void **state)
   assert_in_range(stats.head, 20, 40);
 }
 
+/* ---- several sensors, narrower pairings -------------------------------------------- */
+/* A second camera in slot 1, paired for training and allowed to observe only. */
+static void add_observer(struct desk *d, struct world_key *key)
+{
+  static struct world_object binding, pairing, receipt;
+  struct hm_entity entity;
+  struct hm_policy policy = {.kid16 = 77,
+                             .data_count = 2,
+                             .data_types = {HM_DATA_FRAME, HM_DATA_FOCUS},
+                             .operation_count = 1,
+                             .operations = {HM_OP_OBSERVE},
+                             .max_epochs = 1,
+                             .context = HM_CONTEXT_TRAINING};
+  uint8_t metadata[1024];
+  struct hm_out m = hm_out(metadata, sizeof metadata);
+  world_key_make(key, 5, 9);
+  world_bind(&world, key, &world.host, &binding, &entity);
+  memset(policy.pairing_id, 9, sizeof policy.pairing_id);
+  memcpy(policy.entities[0], world.host.signer.kid, 32);
+  memcpy(policy.entities[1], key->signer.kid, 32);
+  assert_int_equal(hm_policy_encode(&policy, &m), HM_OK);
+  struct hm_pairing p = {.exp = world.now + HM_DAY_S,
+                         .nbf = world.now,
+                         .iat = world.now,
+                         .metadata = hm_out_bytes(&m)};
+  struct hm_out out = hm_out(pairing.data, sizeof pairing.data);
+  assert_int_equal(hm_pairing_make(c, &world.authority.signer, &p, &out), HM_OK);
+  pairing.len = out.len;
+  assert_int_equal(
+      hm_pairing_open(c, world_bytes(&pairing), world.authority.signer.point, NULL, &p), HM_OK);
+  struct hm_receipt r = {.iat = world.now,
+                         .level = 6,
+                         .quality = HM_QUALITY_AUTHORITY,
+                         .kind = HM_RECEIPT_COMPLETION,
+                         .has_certificate = true,
+                         .evidence_count = 2};
+  memcpy(r.certificate, p.name, 32);
+  memcpy(r.subject, key->signer.kid, 32);
+  out = hm_out(receipt.data, sizeof receipt.data);
+  assert_int_equal(hm_receipt_make(c, &world.authority.signer, &r, &out), HM_OK);
+  receipt.len = out.len;
+  struct hm_writer_sensor sensor = {.slot = 1};
+  sensor.control = entry(d, keep_binding(&world, &binding));
+  entry(d, keep_pairing(&world, &pairing));
+  memcpy(sensor.lct, key->signer.kid, 32);
+  assert_int_equal(hm_writer_sensor(d->writer, &sensor), HM_OK);
+  struct hm_observation o = memory(1);
+  o.slot = 1;
+  assert_int_equal(hm_writer_observe(d->writer, &o), HM_OK);
+  assert_int_equal(await(d, HM_RESULT_OBSERVATION).status, HM_DENIED); /* not completed yet */
+  entry(d, keep_completion(&receipt, &world.completion_0, &world.completion_1));
+}
+
+static void who_may_not_remember_leaves_no_vector(void **state)
+{
+  struct desk *d = *state;
+  struct world_key key;
+  static uint8_t buffer[HM_STORED_RECORD_MAX];
+  add_observer(d, &key);
+  struct hm_observation o = memory(2);
+  o.slot = 1;
+  assert_int_equal(hm_writer_observe(d->writer, &o), HM_OK);
+  struct hm_writer_result r = await(d, HM_RESULT_OBSERVATION);
+  struct hm_stored_record stored;
+  struct hm_record record;
+  assert_int_equal(r.status, HM_OK);
+  assert_int_equal(hm_store_record(d->store, r.number, buffer, sizeof buffer, &stored), HM_OK);
+  assert_int_equal(hm_record_decode(stored.record, &record, NULL), HM_OK);
+  assert_int_equal(record.type, HM_RECORD_OBSERVATION);
+  assert_false(record.has_vector);
+  assert_false(stored.vector.is_there);
+  assert_int_equal(record.pairings[0].context, HM_CONTEXT_TRAINING);
+}
+
+static void leaves_of_several_sensors_ascend(void **state)
+{
+  struct desk *d = *state;
+  struct world_key key;
+  static uint8_t buffer[HM_STORED_BATCH_MAX], record_buffer[HM_STORED_RECORD_MAX];
+  add_observer(d, &key);
+  for (uint64_t i = 1; i <= 6; i++) {
+    struct hm_observation o = memory(i);
+    o.slot = i % 2;
+    assert_int_equal(hm_writer_observe(d->writer, &o), HM_OK);
+  }
+  flush(d);
+  struct hm_stored_batch b;
+  uint64_t of;
+  assert_int_equal(hm_store_batch_of(d->store, 6, &of), HM_OK);
+  assert_int_equal(hm_store_batch(d->store, of, buffer, sizeof buffer, &b), HM_OK);
+  assert_int_equal(b.sensor_count, 2);
+  struct hm_sensor_facts f[2];
+  for (int i = 0; i < 2; i++)
+    assert_int_equal(hm_sensor_facts_decode(b.leaves[i], &f[i]), HM_OK);
+  assert_true(memcmp(f[0].sensor.lct, f[1].sensor.lct, 32) < 0);
+  for (uint64_t n = b.first_record; n < b.first_record + b.record_count; n++) {
+    struct hm_stored_record stored;
+    struct hm_record r;
+    assert_int_equal(hm_store_record(d->store, n, record_buffer, sizeof record_buffer, &stored),
+                     HM_OK);
+    assert_int_equal(hm_record_decode(stored.record, &r, NULL), HM_OK);
+    assert_memory_equal(f[r.sensor_leaf - 1].sensor.lct, r.sensor.lct, 32);
+    assert_int_equal(f[r.sensor_leaf - 1].sensor.control, r.sensor.control);
+    assert_memory_equal(f[r.sensor_leaf - 1].pairings[0].certificate, r.pairings[0].certificate,
+                        32);
+  }
+}
+
+/* Ending one context leaves the other flowing. */
+static void one_pairing_ends_the_other_stays(void **state)
+{
+  struct desk *d = *state;
+  struct world_key key;
+  add_observer(d, &key);
+  struct hm_revocation local = {.reason = HM_REASON_OPERATOR, .has_pairing_id = true};
+  memset(local.pairing_id, 9, sizeof local.pairing_id);
+  struct hm_entry_request request = {.source = HM_ENTRY_LOCAL, .local = &local};
+  assert_int_equal(hm_writer_entry(d->writer, &request), HM_OK);
+  for (uint64_t i = 1; i <= 2; i++) {
+    struct hm_observation o = memory(i);
+    o.slot = i % 2;
+    assert_int_equal(hm_writer_observe(d->writer, &o), HM_OK);
+  }
+  assert_int_equal(await(d, HM_RESULT_OBSERVATION).status, HM_REVOKED);
+  assert_int_equal(await(d, HM_RESULT_OBSERVATION).status, HM_OK);
+}
+
 /* ---- proofs ---------------------------------------------------------------------- */
 static void print_broken(void *user, const struct hm_proof_step *step)
 {
@@ -528,6 +655,9 @@ int main(void)
       AT_DESK(a_checkpoint_covers_what_is_asked_for),
       AT_DESK(a_second_checkpoint_waits_its_ten_seconds),
       AT_DESK(many_entries_make_a_head),
+      AT_DESK(who_may_not_remember_leaves_no_vector),
+      AT_DESK(leaves_of_several_sensors_ascend),
+      AT_DESK(one_pairing_ends_the_other_stays),
       AT_DESK(what_was_written_can_be_proven),
   };
   return cmocka_run_group_tests_name("writer", tests, group_setup, NULL);
