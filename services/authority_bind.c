@@ -203,6 +203,24 @@ static enum hm_status give(struct hm_authority *a, uint64_t entry, uint64_t now,
   return HM_OK;
 }
 
+/* What a request that is well formed but breaks a rule of keys did wrong. */
+static const char *explain(const struct hm_authority *a, struct hm_bytes request,
+                           enum hm_status status)
+{
+  struct hm_binding_request r;
+  struct hm_sign1 s;
+  if (hm_signed_open(a->crypto, request, HM_TYP_BINDING_REQUEST, &hm_shape_binding_request, NULL,
+                     &r, &s, NULL) != HM_OK)
+    return hm_status_text(status);
+  if (a->crypto->p256_check(r.sign) != HM_OK)
+    return "its signing key is not a point of P-256";
+  if (a->crypto->p256_check(r.agree) != HM_OK)
+    return "its agreement key is not a point of P-256";
+  if (memcmp(r.sign, r.agree, sizeof r.sign) == 0)
+    return "its signing key and its agreement key are the same";
+  return hm_status_text(status);
+}
+
 enum hm_status hm_authority_bind(struct hm_authority *a, const struct hm_auth_question *question,
                                  struct hm_desk *desk, struct hm_auth_answer *answer,
                                  struct hm_error *err)
@@ -216,7 +234,7 @@ enum hm_status hm_authority_bind(struct hm_authority *a, const struct hm_auth_qu
   if (status == HM_OK)
     status = hm_key_thumbprint(a->crypto, request.sign, lct);
   if (status != HM_OK)
-    return hm_fail(err, status, "binding request: %s", hm_status_text(status));
+    return hm_fail(err, status, "binding request: %s", explain(a, q->request, status));
   const struct hm_registered *bound = hm_registry_entity(a->registry, lct);
   if (bound != NULL && !bound->is_revoked && memcmp(bound->facts.request_name, name, 32) == 0)
     return give(a, bound->entry, now, desk, answer, err);

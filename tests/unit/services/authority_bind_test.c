@@ -136,12 +136,15 @@ static void keys_are_two_and_on_the_curve(void **state)
   bad = request;
   memcpy(bad.agree, bad.sign, 64);
   assert_int_not_equal(bind_as(&host, &bad, NULL, NULL, &a), HM_OK);
+  assert_non_null(strstr(end.err.text, "are the same"));
   bad = request;
   bad.agree[63] ^= 1;
   assert_int_not_equal(bind_as(&host, &bad, NULL, NULL, &a), HM_OK);
+  assert_non_null(strstr(end.err.text, "agreement key is not a point"));
   bad = request;
   bad.sign[63] ^= 1;
   assert_int_not_equal(bind_as(&host, &bad, NULL, NULL, &a), HM_OK);
+  assert_non_null(strstr(end.err.text, "signing key is not a point"));
   /* signed by another key than the one it holds */
   assert_int_equal(bind_as(&camera, &request, NULL, NULL, &a), HM_BAD_SIGNATURE);
   assert_int_equal(bind_as(&host, &request, NULL, NULL, &a), HM_OK);
