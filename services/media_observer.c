@@ -50,7 +50,9 @@ struct media_observer {
   uint64_t dropped; /* not told yet */
   uint32_t event_count;
   struct event events[EVENTS];
-  struct hm_gate_message in, out; /* scratch of the lock's holder */
+  struct hm_gate_message in;     /* scratch of the lock's holder */
+  struct hm_gate_message out;    /* what the streaming thread delivers; kept while it waits */
+  struct hm_gate_message notice; /* an event on its way */
 };
 
 struct media_observer *media_observer_new(const char *socket, const char *sensor)
@@ -150,7 +152,7 @@ static void connect_when_due(struct media_observer *o)
 
 /* HM_OK: it went. HM_FULL: not now. HM_TIMEOUT: over this second's pace.
  * HM_UNREACHABLE: the connection is gone. Anything else: a bug, and it is logged. */
-static enum hm_status say(struct media_observer *o)
+static enum hm_status say(struct media_observer *o, const struct hm_gate_message *m)
 {
   uint64_t now_ns = hm_boottime_ns();
   enum hm_status status;
@@ -163,24 +165,24 @@ static enum hm_status say(struct media_observer *o)
   }
   if (o->pace_count >= PACE)
     return HM_TIMEOUT;
-  status = hm_gate_link_say(&o->link, &o->out);
+  status = hm_gate_link_say(&o->link, m);
   if (status == HM_OK)
     o->pace_count++;
   else if (status == HM_UNREACHABLE || status == HM_DENIED)
     lost(o);
   else if (status != HM_FULL)
     hm_log(HM_LOG_ERROR, "observer-encode", "%s: a packet of kind %d cannot be written: %s",
-           o->sensor, (int)o->out.kind, hm_status_text(status));
+           o->sensor, (int)m->kind, hm_status_text(status));
   return status;
 }
 
-static void put_event(struct media_observer *o, const struct event *event)
+static void put_event(struct hm_gate_message *m, const struct event *event)
 {
-  memset(&o->out, 0, sizeof o->out);
-  o->out.kind = HM_GATE_EVENT;
-  o->out.u.event.event = event->event;
-  o->out.u.event.frame = event->frame;
-  o->out.u.event.text = hm_bytes(event->text, strlen(event->text));
+  memset(m, 0, sizeof *m);
+  m->kind = HM_GATE_EVENT;
+  m->u.event.event = event->event;
+  m->u.event.frame = event->frame;
+  m->u.event.text = hm_bytes(event->text, strlen(event->text));
 }
 
 static void send_events(struct media_observer *o)
@@ -190,8 +192,8 @@ static void send_events(struct media_observer *o)
   while (sent < o->event_count) {
     enum hm_status status;
 
-    put_event(o, &o->events[sent]);
-    status = say(o);
+    put_event(&o->notice, &o->events[sent]);
+    status = say(o, &o->notice);
     if (status == HM_FULL || status == HM_TIMEOUT || status == HM_UNREACHABLE)
       break;
     sent++;
@@ -256,7 +258,7 @@ static bool deliver(struct media_observer *o, bool numbered)
     if (!numbered || has_room(o)) {
       if (numbered)
         o->out.u.observe.seq = o->seq + 1;
-      status = say(o);
+      status = say(o, &o->out);
     }
     if (status == HM_OK) {
       o->seq += numbered;
@@ -394,7 +396,7 @@ void media_observer_end(struct media_observer *o, uint64_t frame)
   pthread_mutex_lock(&o->lock);
   tell_dropped(o, frame);
   turn(o);
-  put_event(o, &end);
+  put_event(&o->out, &end);
   if (deliver(o, false))
     while (o->is_accepted && o->acked < o->seq && !o->is_stopping && hm_boottime_ns() < until_ns) {
       wait_for(o, POLLIN, 1000);

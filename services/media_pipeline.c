@@ -413,6 +413,7 @@ enum hm_status media_pipeline_start(const char *socket, const struct media_start
   p->source = g_strdup(start->source);
   hm_text_hex(start->lct, sizeof start->lct, p->lct);
   p->tick = g_timeout_add(TICK_MS, on_tick, p);
+  media_observer_tick(p->observer); /* connected before the gate is: no first frame is lost */
   begin(p);
   *out = p;
   return HM_OK;

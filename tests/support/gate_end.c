@@ -62,13 +62,18 @@ void gate_end_close(struct gate_end *end)
   rmdir(end->folder);
 }
 
+bool gate_end_take(struct gate_end *listening, struct gate_end *end, int ms)
+{
+  if (!is_readable(listening->listener, ms))
+    return false;
+  end->fd = accept4(listening->listener, NULL, NULL, SOCK_CLOEXEC);
+  return end->fd >= 0 && gate_end_hear(end, 2000) == HM_GATE_HELLO;
+}
+
 bool gate_end_greet(struct gate_end *end, int ms)
 {
   gate_end_hang_up(end);
-  if (!is_readable(end->listener, ms))
-    return false;
-  end->fd = accept4(end->listener, NULL, NULL, SOCK_CLOEXEC);
-  return end->fd >= 0 && gate_end_hear(end, 2000) == HM_GATE_HELLO;
+  return gate_end_take(end, end, ms);
 }
 
 bool gate_end_accept(struct gate_end *end, int ms)

@@ -27,6 +27,8 @@ void gate_end_close(struct gate_end *end);
 void gate_end_hang_up(struct gate_end *end);
 /* Wait up to ms for a connection and its HELLO; true if it came. Does not accept it. */
 bool gate_end_greet(struct gate_end *end, int ms);
+/* Take the next connection of `listening` into `end`, with its HELLO; true if it came. */
+bool gate_end_take(struct gate_end *listening, struct gate_end *end, int ms);
 /* greet, then ACK 0. */
 bool gate_end_accept(struct gate_end *end, int ms);
 /* Wait up to ms for a packet: its kind in `in`, or one of GATE_END_*. */
