@@ -200,7 +200,7 @@ static void answer(struct hm_anchor_job *job, const struct hm_error *error,
   job_free(job);
 }
 
-static void fail(struct hm_anchor_job *job, enum hm_status status, const char *what)
+static void answer_failure(struct hm_anchor_job *job, enum hm_status status, const char *what)
 {
   struct hm_error error = {.status = status};
   char shown[HM_SOURCE_MAX + 1];
@@ -218,7 +218,7 @@ static void file_done(struct hm_anchor_job *job)
   if (fstat(job->fd, &after) != 0 || after.st_size != job->before.st_size ||
       after.st_mtim.tv_sec != job->before.st_mtim.tv_sec ||
       after.st_mtim.tv_nsec != job->before.st_mtim.tv_nsec) {
-    fail(job, HM_MISMATCH, "the file changed while it was measured");
+    answer_failure(job, HM_MISMATCH, "the file changed while it was measured");
     return;
   }
   g_checksum_get_digest(job->sum, anchor.digest, &len);
@@ -238,7 +238,7 @@ static gboolean hash_slice(gpointer data)
   if (n < 0 && errno == EINTR)
     return G_SOURCE_CONTINUE;
   if (n < 0)
-    fail(job, HM_IO, g_strerror(errno));
+    answer_failure(job, HM_IO, g_strerror(errno));
   else
     file_done(job);
   return G_SOURCE_REMOVE;
@@ -250,16 +250,16 @@ static gboolean open_file(struct hm_anchor_job *job)
   job->fd = open(job->source + strlen("file:"), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   if (job->fd < 0) {
     int reason = errno;
-    fail(job, reason == ENOENT || reason == ENOTDIR ? HM_NOT_FOUND : HM_DENIED,
+    answer_failure(job, reason == ENOENT || reason == ENOTDIR ? HM_NOT_FOUND : HM_DENIED,
          g_strerror(reason));
     return G_SOURCE_REMOVE;
   }
   if (fstat(job->fd, &job->before) != 0 || !S_ISREG(job->before.st_mode)) {
-    fail(job, HM_WRONG_TYPE, "not a plain file");
+    answer_failure(job, HM_WRONG_TYPE, "not a plain file");
     return G_SOURCE_REMOVE;
   }
   if (job->before.st_size == 0) {
-    fail(job, HM_MALFORMED, "the file is empty");
+    answer_failure(job, HM_MALFORMED, "the file is empty");
     return G_SOURCE_REMOVE;
   }
   job->sum = g_checksum_new(G_CHECKSUM_SHA256);
@@ -284,7 +284,7 @@ static void measure_video(struct hm_anchor_job *job, const struct hm_source_row 
   else
     g_strlcpy(entry, rest, sizeof entry);
   if (!is_found || !read_video(job->sysfs, entry, &node)) {
-    fail(job, HM_NOT_FOUND, "no such camera; run: hallmark discover");
+    answer_failure(job, HM_NOT_FOUND, "no such camera; run: hallmark discover");
     return;
   }
   anchor_video(job->sysfs, row->prefix, &node, shown, &anchor);
@@ -314,7 +314,7 @@ static gboolean begin(gpointer data)
     return G_SOURCE_REMOVE;
   }
   if (!row->is_bindable)
-    fail(job, HM_UNSUPPORTED, "this version binds recordings and cameras only");
+    answer_failure(job, HM_UNSUPPORTED, "this version binds recordings and cameras only");
   else if (row->scheme == HM_SOURCE_FILE)
     return open_file(job);
   else if (row->scheme == HM_SOURCE_CSI || row->scheme == HM_SOURCE_V4L2)
