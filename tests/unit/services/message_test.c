@@ -129,7 +129,7 @@ static void what_is_below_the_limit_is_not_told(void **state)
 static void many_causes_share_a_row(void **state)
 {
   (void)state;
-  static char names[200][8], text[65536];
+  static char names[200][16], text[65536];
   catch_stderr();
   for (int round = 0; round < 3; round++)
     for (int i = 0; i < 200; i++) {
