@@ -75,6 +75,11 @@ start hallmarkd
 start hallmark-media
 hallmark status --wait 10s >/dev/null || { tail -n 5 "$state"/log/*.log; fail "hallmarkd did not start"; }
 
+for _ in $(seq 100); do
+  hallmark status | grep -q '^media  *1' && break
+  sleep 0.1
+done
+
 say hallmark bind "file:$video" --name pan
 say hallmark pair pan --context drive --for 30d --allow observe,remember
 say hallmark watch --since m1 --count 3 --for 30s
@@ -83,7 +88,7 @@ echo "   first proven memories $((SECONDS - up)) s after the start of the servic
 # The recording is decoded as fast as it goes; wait until nothing new arrives.
 last=
 for _ in $(seq 60); do
-  now=$(hallmark status --json | grep -o '"records":"[0-9]*"' | head -n 1 || true)
+  now=$(hallmark status --json | grep -o '"memories":"[0-9]*"' | head -n 1 || true)
   [ -n "$now" ] && [ "$now" = "$last" ] && break
   last=$now
   sleep 1

@@ -182,7 +182,7 @@ static void say_pairing(struct cli *cli, JsonObject *pairing)
     return;
   }
   g_autofree char *state = cli_text(gate, "state");
-  cli_say("gate %s: no frame within 2 s; run: hallmark why %s\n", state, name);
+  cli_say("gate %s: no frame yet; run: hallmark why %s\n", state, name);
 }
 
 int cli_pair(struct cli *cli, const struct cli_args *args)

@@ -26,7 +26,7 @@ enum {
   LIFE_MIN_S = 1,
   RECEIPT_WITHIN_S = 30,
   EPOCHS_MAX = 255,
-  FIRST_FRAME_MS = 2000,
+  FIRST_FRAME_MS = 5000,
   MEASURE_MS = 300,
   LOOK_EVERY_MS = 20,
   LIVE_CONTEXTS = HM_PAIRING_USES, /* a record can name so many */
