@@ -81,7 +81,7 @@ answer 400 MALFORMED -d '{"k":501}' http://h/api/query
 answer 400 MALFORMED -d '{"like":"pan"}' http://h/api/query
 answer 400 MALFORMED -d '{"vector":[1,2,3]}' http://h/api/query
 answer 404 NOT_FOUND -d '{"sensor":"rear"}' http://h/api/query
-answer 400 MALFORMED -d '{"names":["pan"],"context":"drive","seconds":1}' http://h/api/pairings
+answer 400 MALFORMED -d '{"names":["pan"],"context":"drive","seconds":0}' http://h/api/pairings
 answer 400 MALFORMED -d '{"names":[],"context":"drive","seconds":100}' http://h/api/pairings
 answer 400 MALFORMED -d '{"names":["pan"],"context":"drive","seconds":100,"operations":["fly"]}' http://h/api/pairings
 answer 400 MALFORMED -d '{}' http://h/api/revocations
