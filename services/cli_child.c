@@ -134,6 +134,16 @@ char *cli_program(const char *name)
   return found ? found : g_strdup(name);
 }
 
+/* Our programs end with the exit codes of trust/status.h: back to a status of that code. */
+static enum hm_status status_of(int code)
+{
+  static const enum hm_status statuses[] = {
+      [1] = HM_BAD_PROOF, [3] = HM_NOT_FOUND, [4] = HM_POLICY,  [5] = HM_UNREACHABLE,
+      [6] = HM_MALFORMED, [7] = HM_IO,        [8] = HM_TIMEOUT, [9] = HM_EXISTS};
+  bool is_known = code > 0 && code < (int)G_N_ELEMENTS(statuses) && statuses[code] != HM_OK;
+  return is_known ? statuses[code] : HM_IO;
+}
+
 /* The last line that says something. */
 static char *last_line(GBytes *bytes)
 {
@@ -163,7 +173,7 @@ enum hm_status cli_run(const char *const *argv, GBytes *in, size_t limit, GBytes
   g_autofree char *name = g_path_get_basename(argv[0]);
   if (*code != 0) {
     g_autofree char *prefix = g_strconcat(name, ": ", NULL);
-    return hm_fail(err, HM_IO, "%s: %s", name,
+    return hm_fail(err, status_of(*code), "%s: %s", name,
                    g_str_has_prefix(line, prefix) ? line + strlen(prefix)
                                                   : (line[0] ? line : "failed"));
   }

@@ -4,9 +4,12 @@
  * HALLMARK_STATE alone; else the system's socket, then the user's own state, which
  * root never uses.
  */
+#include <errno.h>
 #include <gio/gunixsocketaddress.h>
 #include <libsoup/soup.h>
+#include <pthread.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "services/cli.h"
@@ -199,17 +202,52 @@ enum hm_status cli_ask(struct cli *cli, const char *method, const char *path, Js
 
 /* ---- events -------------------------------------------------------------------------------- */
 
-static gboolean on_deadline(gpointer user)
+/* Reads of a stream block; a thread with the time limit cancels them. */
+struct deadline {
+  pthread_t thread;
+  pthread_mutex_t lock;
+  pthread_cond_t changed;
+  bool is_over; /* the stream ended first */
+  struct timespec at;
+  GCancellable *cancel;
+};
+
+static void *wait_deadline(void *user)
 {
-  g_cancellable_cancel(user);
-  return G_SOURCE_REMOVE;
+  struct deadline *d = user;
+  pthread_mutex_lock(&d->lock);
+  int status = 0;
+  while (!d->is_over && status != ETIMEDOUT)
+    status = pthread_cond_timedwait(&d->changed, &d->lock, &d->at);
+  bool is_late = !d->is_over;
+  pthread_mutex_unlock(&d->lock);
+  if (is_late)
+    g_cancellable_cancel(d->cancel);
+  return NULL;
 }
 
-static gpointer wait_deadline(gpointer user)
+static bool begin_deadline(struct deadline *d, uint64_t limit_ms, GCancellable *cancel)
 {
-  GMainLoop *loop = user;
-  g_main_loop_run(loop);
-  return NULL;
+  pthread_condattr_t attr;
+  gint64 at = g_get_monotonic_time() + (gint64)MIN(limit_ms, (uint64_t)INT32_MAX) * 1000;
+  *d = (struct deadline){.cancel = cancel, .at = {at / 1000000, at % 1000000 * 1000}};
+  pthread_mutex_init(&d->lock, NULL);
+  pthread_condattr_init(&attr);
+  pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+  pthread_cond_init(&d->changed, &attr);
+  pthread_condattr_destroy(&attr);
+  return pthread_create(&d->thread, NULL, wait_deadline, d) == 0;
+}
+
+static void end_deadline(struct deadline *d)
+{
+  pthread_mutex_lock(&d->lock);
+  d->is_over = true;
+  pthread_cond_signal(&d->changed);
+  pthread_mutex_unlock(&d->lock);
+  pthread_join(d->thread, NULL);
+  pthread_cond_destroy(&d->changed);
+  pthread_mutex_destroy(&d->lock);
 }
 
 /* One event: its lines up to an empty one. false where the stream is at its end. */
@@ -267,17 +305,10 @@ enum hm_status cli_follow(struct cli *cli, const char *since, uint64_t limit_ms,
   g_autofree char *path =
       since ? g_strdup_printf("/api/events?since=%s", since) : g_strdup("/api/events");
   g_autoptr(SoupMessage) message = new_message("GET", path, "text/event-stream", NULL);
-  GMainContext *context = g_main_context_new();
-  GMainLoop *loop = g_main_loop_new(context, FALSE);
-  GThread *thread = NULL;
-  if (limit_ms > 0) {
-    /* Reads below block; a thread with the timer cancels them. */
-    GSource *timer = g_timeout_source_new((guint)MIN(limit_ms, G_MAXUINT));
-    g_source_set_callback(timer, on_deadline, cancel, NULL);
-    g_source_attach(timer, context);
-    g_source_unref(timer);
-    thread = g_thread_new("deadline", wait_deadline, loop);
-  }
+  struct deadline deadline;
+  bool is_limited = limit_ms > 0;
+  if (is_limited && !begin_deadline(&deadline, limit_ms, cancel))
+    return hm_fail(err, HM_IO, "no thread for the time limit");
   /* A follower may be silent for long: only the daemon's end ends it. */
   g_object_set(session(cli), "timeout", 0u, NULL);
   g_autoptr(GInputStream) stream = soup_session_send(session(cli), message, cancel, &error);
@@ -293,12 +324,8 @@ enum hm_status cli_follow(struct cli *cli, const char *since, uint64_t limit_ms,
   } else if (stream) {
     status = follow_stream(cli, stream, cancel, each, user, err);
   }
-  if (thread) {
-    g_main_loop_quit(loop);
-    g_thread_join(thread);
-  }
-  g_main_loop_unref(loop);
-  g_main_context_unref(context);
+  if (is_limited)
+    end_deadline(&deadline);
   return status;
 }
 

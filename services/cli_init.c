@@ -14,7 +14,9 @@ static enum hm_status check_fresh(const struct hm_paths *paths, struct hm_error 
   g_autofree char *format = g_build_filename(paths->store, "format", NULL);
   if (access(format, F_OK) == 0)
     return hm_fail(err, HM_EXISTS, "%s is there already; run: hallmark status", paths->store);
-  return HM_OK;
+  /* The longest of the sockets: said before anything is made. */
+  g_autofree char *longest = g_build_filename(paths->run, "authority.sock", NULL);
+  return hm_socket_path_check(longest, err);
 }
 
 /* Exit code 9 of `hallmark-authority init` is an authority from an interrupted init. */
@@ -46,13 +48,20 @@ static enum hm_status trust_authority(const char *file, const char *key, struct 
 
 /* host gets the LCT id from the line "host       lct:..." of hallmarkd. */
 static enum hm_status make_store(const struct hm_paths *paths, const char *state,
-                                 char host[HM_LCT_TEXT + 1], struct hm_error *err)
+                                 const char *authority, char host[HM_LCT_TEXT + 1], struct hm_error *err)
 {
   g_autoptr(GBytes) out = NULL;
   g_autofree char *program = cli_program("hallmarkd");
-  const char *argv[] = {program, "--init", "--state", state, NULL};
-  if (paths->is_system)
-    argv[2] = NULL;
+  const char *argv[7] = {program, "--init"};
+  size_t n = 2;
+  if (!paths->is_system) {
+    argv[n++] = "--state";
+    argv[n++] = state;
+  }
+  if (authority) {
+    argv[n++] = "--authority";
+    argv[n++] = authority;
+  }
   int code = 0;
   enum hm_status status = cli_run(argv, NULL, HM_JSON_BODY, &out, &code, err);
   if (status == HM_OK) {
@@ -63,10 +72,6 @@ static enum hm_status make_store(const struct hm_paths *paths, const char *state
     if (left >= HM_LCT_TEXT)
       g_strlcpy(host, lct, HM_LCT_TEXT + 1);
   }
-  if (status != HM_OK && code == 9)
-    err->status = status = HM_EXISTS;
-  if (status != HM_OK && code == 5)
-    err->status = status = HM_UNREACHABLE;
   return status;
 }
 
@@ -108,7 +113,7 @@ static void say_done(struct cli *cli, const struct hm_paths *paths, const char *
 int cli_init(struct cli *cli, const struct cli_args *args)
 {
   struct hm_error err = {HM_OK, ""};
-  struct hm_paths paths;
+  struct hm_paths paths = {false};
   char host[HM_LCT_TEXT + 1] = "";
   const char *authority = cli_flag(args, "--authority");
   if (cli->store || cli->socket)
@@ -123,7 +128,7 @@ int cli_init(struct cli *cli, const struct cli_args *args)
     status = authority ? trust_authority(authority, key, &err)
                        : make_authority(&paths, paths.state, key, &err);
   if (status == HM_OK)
-    status = make_store(&paths, paths.state, host, &err);
+    status = make_store(&paths, paths.state, authority ? key : NULL, host, &err);
   if (status != HM_OK)
     return cli_fail(cli, "init", &err);
   say_done(cli, &paths, host, key, !authority);

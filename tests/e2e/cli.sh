@@ -71,7 +71,7 @@ expect 9 - hm bind "file:$WORK/copy.mkv" --name pan
 expect 3 - hm pair rear --context drive
 expect 2 - hm pair pan --context drive --for 500d
 expect 6 "unknown" hm pair pan --context drive --allow fly
-expect 0 "flowing: first frame" hm pair pan --context drive --for 30d --allow observe,remember
+expect 0 ": first frame after" hm pair pan --context drive --for 30d --allow observe,remember
 expect 0 "m3 " hm watch --since m1 --count 3 --for 20s
 until_true 200 sh -c "$BIN/hallmark ls --json | jq -e 'select(.name == \"pan\").health == \"ended\"'" ||
   say_fail "the recording did not end: $(hm ls)"
