@@ -70,7 +70,7 @@ step_asan() {
 }
 step_tsan() {
   export TSAN_OPTIONS=suppressions=$root/tests/tsan.supp
-  preset "TSan" tsan build/tsan && suite tsan build/tsan
+  preset "TSan" tsan build/tsan && HM_TEST_THIN=1 suite tsan build/tsan
 }
 step_freestanding() {
   ok "trust/ freestanding on the host" tests/house/freestanding.sh host build/freestanding/host gcc
@@ -83,7 +83,7 @@ step_arm64() {
   ok "arm64 root" tests/house/sysroot.sh build/sysroot-arm64 &&
     ok "configure arm64" cmake -S . -B build/arm64 -G Ninja --toolchain deploy/arm64.cmake $launcher \
       "-DHM_SYSROOT=$root/build/sysroot-arm64" -DHM_PROGRAMS=OFF -DCMAKE_BUILD_TYPE=RelWithDebInfo &&
-    ok "build arm64" cmake --build build/arm64 -j "$jobs" && suite arm64 build/arm64
+    ok "build arm64" cmake --build build/arm64 -j "$jobs" && HM_TEST_THIN=1 suite arm64 build/arm64 -j "$jobs"
 }
 step_house() {
   ok "a build against the arrows fails" tests/house/arrows_fail.sh

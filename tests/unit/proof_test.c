@@ -355,6 +355,14 @@ static void a_batch_after_a_revocation_is_not_authorized(void **state)
 }
 
 /* ---- no byte is free ------------------------------------------------------------------------- */
+
+/* Every bit, or, where a run is slow (emulation, TSan), one in seven: 7 and 8 have no
+ * common factor, so each bit of a byte is met. */
+static size_t flip_step(void)
+{
+  return getenv("HM_TEST_THIN") != NULL ? 7 : 1;
+}
+
 static void no_flipped_bit_is_proven(void **state)
 {
   (void)state;
@@ -363,7 +371,7 @@ static void no_flipped_bit_is_proven(void **state)
   size_t len;
   MUST(hm_prove(engine, h.store, one, 1, NULL, &bytes, &len, NULL));
   assert_true(is_proven(hm_bytes(bytes, len)));
-  for (size_t bit = 0; bit < len * 8; bit++) {
+  for (size_t bit = 0; bit < len * 8; bit += flip_step()) {
     bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
     if (is_proven(hm_bytes(bytes, len)))
       fail_msg("bit %zu of byte %zu is free", bit % 8, bit / 8);
@@ -381,7 +389,7 @@ static void no_flipped_byte_of_many_records_is_proven(void **state)
   struct hm_prove_options options = {true, false};
   MUST(hm_prove(engine, h.store, all, 5, &options, &bytes, &len, NULL));
   assert_true(is_proven(hm_bytes(bytes, len)));
-  for (size_t at = 0; at < len; at++) {
+  for (size_t at = 0; at < len; at += flip_step()) {
     uint8_t flip = (uint8_t)(1u << at % 8);
     bytes[at] ^= flip;
     if (is_proven(hm_bytes(bytes, len)))
