@@ -490,6 +490,8 @@ static void on_log(void *user, const struct hm_error *error, const struct hm_aut
   struct hm_error err = *error;
   struct hm_checkpoint checkpoint;
   if (answer == NULL) {
+    if (link != NULL && err.status == HM_ROLLBACK) /* an honest one says it of itself */
+      log_failed(link, HM_ROLLBACK, &err);
     sync_end(s, &err);
     return;
   }
