@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "sensors/descriptor.h"
@@ -28,7 +29,7 @@ struct description {
 static void limit_myself(void)
 {
   const struct rlimit cpu = {HM_JOB_SECONDS, HM_JOB_SECONDS};
-  const struct rlimit memory = {UINT64_C(4) << 30, UINT64_C(4) << 30};
+  const struct rlimit memory = {UINT64_C(3) << 29, UINT64_C(3) << 29};
 
   (void)setrlimit(RLIMIT_CPU, &cpu);
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
@@ -194,10 +195,13 @@ enum hm_status media_job_describe(const char *path, struct hm_error *err)
   struct description d;
   g_autoptr(GstElement) pipe = NULL;
   g_autoptr(GstSample) sample = NULL;
+  struct stat what;
   enum hm_status status;
 
-  if (access(path, R_OK) != 0)
+  if (access(path, R_OK) != 0 || stat(path, &what) != 0)
     return hm_fail_errno(err, errno == ENOENT ? HM_NOT_FOUND : HM_IO, errno, "%s", path);
+  if (!S_ISREG(what.st_mode))
+    return hm_fail(err, HM_WRONG_TYPE, "%s: not a regular file", path);
   limit_myself();
   pipe = decoder(path, err);
   if (pipe == NULL)

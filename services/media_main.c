@@ -14,6 +14,7 @@
 #include "sensors/gst_plugin.h"
 #include "services/media_control.h"
 #include "services/media_jobs.h"
+#include "services/notify.h"
 #include "services/paths.h"
 
 enum { ISOLATED_FD = 3 };
@@ -143,7 +144,11 @@ static enum hm_status serve(const struct options *o, struct hm_error *err)
   g_unix_signal_add(SIGTERM, on_signal, loop);
   g_unix_signal_add(SIGINT, on_signal, loop);
   control = media_control_new(&config);
+  if (!o->is_isolated)
+    hm_notify("READY=1");
   g_main_loop_run(loop);
+  if (!o->is_isolated)
+    hm_notify("STOPPING=1");
   media_control_free(control);
   hm_log_flush();
   return HM_OK;

@@ -294,7 +294,8 @@ static gboolean on_tick(gpointer data)
   media_observer_tick(p->observer);
   if (p->pipe == NULL || p->is_recording)
     return G_SOURCE_CONTINUE;
-  silent_ns = hm_boottime_ns() - atomic_load(&p->arrived_ns);
+  silent_ns = atomic_load(&p->arrived_ns); /* before the clock: it must not be the later one */
+  silent_ns = hm_boottime_ns() - silent_ns;
   if (silent_ns < STALL_MS * MS_NS) {
     p->is_stalled = FALSE;
   } else if (silent_ns >= DEAD_MS * MS_NS) {

@@ -6,6 +6,7 @@
 #include "services/media_source.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 struct scheme {
   const char *prefix;
@@ -17,9 +18,14 @@ struct scheme {
 static enum hm_status set_file(GstElement *s, const char *source, const char *rest,
                                struct hm_error *err)
 {
+  struct stat what;
+
   (void)source;
   if (rest[0] != '/')
     return hm_fail(err, HM_MALFORMED, "file: needs a path that begins with /");
+  /* opening a FIFO or a device would hold up every other source */
+  if (stat(rest, &what) == 0 && !S_ISREG(what.st_mode))
+    return hm_fail(err, HM_MALFORMED, "file: is not a regular file");
   g_object_set(s, "location", rest, NULL);
   return HM_OK;
 }

@@ -397,6 +397,7 @@ static void sources_that_cannot_be_played_say_so(void **state)
   expect_error("file:/nowhere/at/all.mkv", false);
   expect_error("file:" HM_TEST_DATA "/CMakeLists.txt", false);
   expect_error("file:" HM_TEST_DATA, false);
+  expect_error("file:/dev/zero", false);
   expect_error("file:/tmp/x.mkv ! fakesrc ! filesink location=/tmp/owned", false);
   expect_error("nonsense", false);
   expect_error("v4l2:video0; rm -rf", false);
