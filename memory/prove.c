@@ -284,27 +284,27 @@ static enum hm_status want_host(struct prover *p)
   struct hm_sign1 s;
   if (hm_sign1_parse(hm_bytes(p->checkpoint, p->checkpoint_len), false, &s) != HM_OK)
     return no(p, HM_DAMAGED, "the stored checkpoint is not of its form", 'c', p->control_size);
-  return want(p, find_first(p, HM_TYP_BINDING, s.kid), "is signed by a host that is not bound",
-              'c', p->control_size);
+  return want(p, find_first(p, HM_TYP_BINDING, s.kid), "is signed by a host that is not bound", 'c',
+              p->control_size);
 }
 
 static enum hm_status read_checkpoint(struct prover *p)
 {
   struct hm_log_entry entry;
-  enum hm_status status = hm_log_checkpoint(p->control, UINT64_MAX, p->checkpoint,
-                                            sizeof p->checkpoint, &p->checkpoint_len,
-                                            &p->control_size);
+  enum hm_status status =
+      hm_log_checkpoint(p->control, UINT64_MAX, p->checkpoint, sizeof p->checkpoint,
+                        &p->checkpoint_len, &p->control_size);
   if (status == HM_NOT_FOUND)
     return no(p, HM_STALE, "no checkpoint yet: signed, not yet in the log", 'c', 0);
   HM_TRY(status);
   HM_TRY(read_entry(p, p->control_size, &entry));
   if (hm_head_open(p->c, entry.object, NULL, &p->head, NULL) != HM_OK)
-    return no(p, HM_DAMAGED, "the newest checkpoint does not end in a head", 'c',
-              p->control_size);
+    return no(p, HM_DAMAGED, "the newest checkpoint does not end in a head", 'c', p->control_size);
   return HM_OK;
 }
 
-/* ---- writing ---------------------------------------------------------------------------------- */
+/* ---- writing ----------------------------------------------------------------------------------
+ */
 enum { ITEM_ROOM = HM_BATCH_PROOF_MAX + 65536 }; /* no item is larger */
 
 static enum hm_status put(struct prover *p, const struct hm_shape *shape, const void *item)
@@ -369,8 +369,7 @@ static enum hm_status choose_leaves(struct prover *p, const struct hm_stored_bat
       indices->at[indices->count++] = leaf;
     }
   for (size_t i = 0; i < count; i++) {
-    if (records[i] < batch->first_record ||
-        records[i] - batch->first_record >= batch->record_count)
+    if (records[i] < batch->first_record || records[i] - batch->first_record >= batch->record_count)
       return no(p, HM_DAMAGED, "is not in the batch it names", 'm', records[i]);
     indices->at[indices->count++] =
         1 + batch->sensor_count + (uint32_t)(records[i] - batch->first_record);
@@ -395,9 +394,8 @@ static enum hm_status put_batch(struct prover *p, uint64_t number, const uint64_
   if (receipt == NULL)
     return no(p, HM_IO, "out of memory", 'r', number);
   struct hm_out out = hm_out(receipt, HM_BATCH_PROOF_MAX);
-  enum hm_status status =
-      hm_batch_with_proofs(p->c, batch.receipt, (const uint8_t(*)[32])p->leaves, leaf_count,
-                           indices.at, indices.count, &out);
+  enum hm_status status = hm_batch_with_proofs(p->c, batch.receipt, (const uint8_t(*)[32])p->leaves,
+                                               leaf_count, indices.at, indices.count, &out);
   item.object = hm_out_bytes(&out);
   if (status == HM_OK)
     status = put(p, &hm_shape_hmk_batch, &item);
@@ -491,7 +489,8 @@ static enum hm_status put_head(struct prover *p)
   return HM_OK;
 }
 
-/* ---- all of it ------------------------------------------------------------------------------------ */
+/* ---- all of it
+ * ------------------------------------------------------------------------------------ */
 static enum hm_status allocate(struct prover *p, size_t count)
 {
   p->entry_buffer = malloc(HM_LOG_ENTRY_MAX);
@@ -531,10 +530,9 @@ static enum hm_status prove(struct prover *p, const uint64_t *records, size_t co
   return put_head(p);
 }
 
-enum hm_status hm_prove(const struct hm_crypto *c, struct hm_store *store,
-                        const uint64_t *records, size_t count,
-                        const struct hm_prove_options *options, uint8_t **file, size_t *len,
-                        struct hm_fault *fault)
+enum hm_status hm_prove(const struct hm_crypto *c, struct hm_store *store, const uint64_t *records,
+                        size_t count, const struct hm_prove_options *options, uint8_t **file,
+                        size_t *len, struct hm_fault *fault)
 {
   static const struct hm_prove_options all = {false, false};
   struct prover p = {.c = c,

@@ -92,7 +92,8 @@ enum hm_status hm_batch_open(const struct hm_crypto *c, struct hm_bytes object,
   return hm_sign1_name(c, &s, hm_bytes(root, 32), name != NULL ? name : own_name);
 }
 
-/* ---- leaf 0 ------------------------------------------------------------------------------------ */
+/* ---- leaf 0 ------------------------------------------------------------------------------------
+ */
 #define FACTS struct hm_batch_facts
 static const struct hm_field facts_fields[] = {
     FIXED_ROW(FACTS, blind, HM_L_BLIND, "blind", 16),
@@ -126,8 +127,8 @@ enum hm_status hm_batch_facts_encode(const FACTS *facts, struct hm_out *out)
   return hm_encode(&hm_shape_batch_facts, facts, out, NULL);
 }
 
-enum hm_status hm_batch_facts_match(const FACTS *facts, const CLAIMS *claims,
-                                    const uint8_t kid[32], struct hm_where *where)
+enum hm_status hm_batch_facts_match(const FACTS *facts, const CLAIMS *claims, const uint8_t kid[32],
+                                    struct hm_where *where)
 {
   const char *field = NULL;
   if (facts->number != claims->number)
@@ -147,7 +148,8 @@ enum hm_status hm_batch_facts_match(const FACTS *facts, const CLAIMS *claims,
   return field == NULL ? HM_OK : HM_MISMATCH;
 }
 
-/* ---- sensor leaf ---------------------------------------------------------------------------------- */
+/* ---- sensor leaf
+ * ---------------------------------------------------------------------------------- */
 #define SENSOR struct hm_sensor_facts
 static const struct hm_field dropped_fields[] = {
     {.name = "dropped", .kind = HM_UINT, .min = 0, .max = HM_U32_MAX},
@@ -200,7 +202,8 @@ enum hm_status hm_sensor_facts_encode(const SENSOR *facts, struct hm_out *out)
   return hm_encode(&hm_shape_sensor_facts, facts, out, NULL);
 }
 
-/* ---- proofs in the receipt --------------------------------------------------------------------------- */
+/* ---- proofs in the receipt
+ * --------------------------------------------------------------------------- */
 enum { VDP = 396, INCLUSION = -1 };
 #define PROOF struct hm_inclusion_proof
 static const struct hm_field proof_fields[] = {

@@ -18,8 +18,8 @@
 enum {
   HM_BATCH_LEAVES = 1 + HM_BATCH_SENSORS + HM_BATCH_RECORDS,
   HM_BATCH_PATH = 11,
-  HM_PROOF_BYTES_MAX = 512,      /* of one inclusion proof */
-  HM_BATCH_PROOF_MAX = 524288    /* of a batch receipt with proofs */
+  HM_PROOF_BYTES_MAX = 512,   /* of one inclusion proof */
+  HM_BATCH_PROOF_MAX = 524288 /* of a batch receipt with proofs */
 };
 
 /* [context, pairing certificate name]; lists ascend by context, one each. */
@@ -42,10 +42,10 @@ struct hm_batch_claims {
   uint64_t quality;
   uint8_t previous[32]; /* name of the batch before, zeros for r1 */
   struct hm_revocation_view revocations;
-  uint64_t first;   /* number of its first record */
-  uint64_t count;   /* records */
+  uint64_t first;        /* number of its first record */
+  uint64_t count;        /* records */
   uint64_t control_size; /* entries durable when it was signed */
-  uint64_t sensors; /* sensor leaves */
+  uint64_t sensors;      /* sensor leaves */
 };
 extern const struct hm_shape hm_shape_batch_claims;
 static inline uint64_t hm_batch_tree_size(const struct hm_batch_claims *claims)
@@ -54,7 +54,8 @@ static inline uint64_t hm_batch_tree_size(const struct hm_batch_claims *claims)
 }
 
 /* Sign a batch: claims and root; no proofs in it. */
-enum hm_status HM_MUST_CHECK hm_batch_make(const struct hm_crypto *c, const struct hm_signer *signer,
+enum hm_status HM_MUST_CHECK hm_batch_make(const struct hm_crypto *c,
+                                           const struct hm_signer *signer,
                                            const struct hm_batch_claims *claims,
                                            const uint8_t root[32], struct hm_out *out);
 /* Open a receipt without proofs (as a store keeps it) whose root is known. */
@@ -63,8 +64,7 @@ enum hm_status HM_MUST_CHECK hm_batch_open(const struct hm_crypto *c, struct hm_
                                            struct hm_batch_claims *claims, uint8_t name[32]);
 /* Parse and decode claims only; nothing verified. kid: the session key's thumbprint. */
 enum hm_status HM_MUST_CHECK hm_batch_peek(struct hm_bytes object, bool allow_proof,
-                                           struct hm_sign1 *sign1,
-                                           struct hm_batch_claims *claims);
+                                           struct hm_sign1 *sign1, struct hm_batch_claims *claims);
 
 /* ---- leaf 0 ------------------------------------------------------------------------------ */
 struct hm_batch_facts {
@@ -97,7 +97,7 @@ struct hm_sensor_facts {
   uint32_t dropped_count; /* trailing zeros left out */
   uint64_t dropped[HM_DROP_COUNT];
   uint64_t late, unauthorized;
-  uint64_t state; /* enum hm_sensor_state */
+  uint64_t state;                                        /* enum hm_sensor_state */
   bool has_first_frame, has_last_frame, has_peripherals; /* iff passed > 0 */
   uint64_t first_frame, last_frame;
   uint8_t peripherals[32]; /* SHA-256 over all peripheral records between them */
@@ -108,7 +108,8 @@ enum hm_status HM_MUST_CHECK hm_sensor_facts_decode(struct hm_bytes leaf,
 enum hm_status HM_MUST_CHECK hm_sensor_facts_encode(const struct hm_sensor_facts *facts,
                                                     struct hm_out *out);
 
-/* ---- inclusion proofs inside the receipt (header 396) ------------------------------------------ */
+/* ---- inclusion proofs inside the receipt (header 396) ------------------------------------------
+ */
 struct hm_inclusion_proof {
   uint64_t size, index;
   uint32_t count;

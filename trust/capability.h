@@ -10,23 +10,23 @@
 
 /* Bits of `caps` in a binding: what an entity can do. */
 enum {
-  HM_CAP_FRAMES = 1 << 0,     /* gives pictures */
-  HM_CAP_IMU = 1 << 1,        /* gives inertial samples */
-  HM_CAP_TELEMETRY = 1 << 2,  /* gives pack telemetry */
-  HM_CAP_COMMANDS = 1 << 3,   /* takes commands */
-  HM_CAP_RECORDS = 1 << 4,    /* keeps logs and signs batches */
-  HM_CAP_WITNESS = 1 << 5,    /* answers witness requests */
-  HM_CAP_EMBEDS = 1 << 6,     /* makes vectors */
-  HM_CAP_RECORDED = 1 << 7    /* a recording, not a live unit */
+  HM_CAP_FRAMES = 1 << 0,    /* gives pictures */
+  HM_CAP_IMU = 1 << 1,       /* gives inertial samples */
+  HM_CAP_TELEMETRY = 1 << 2, /* gives pack telemetry */
+  HM_CAP_COMMANDS = 1 << 3,  /* takes commands */
+  HM_CAP_RECORDS = 1 << 4,   /* keeps logs and signs batches */
+  HM_CAP_WITNESS = 1 << 5,   /* answers witness requests */
+  HM_CAP_EMBEDS = 1 << 6,    /* makes vectors */
+  HM_CAP_RECORDED = 1 << 7   /* a recording, not a live unit */
 };
 
 struct hm_class_row {
   uint8_t class;
   const char *name;
   const char *who;
-  bool asymmetric;      /* holds signing and agreement keys of its own */
-  bool needs_host;      /* bound_to and a countersignature by the host */
-  const char *binding;  /* a sentence */
+  bool asymmetric;     /* holds signing and agreement keys of its own */
+  bool needs_host;     /* bound_to and a countersignature by the host */
+  const char *binding; /* a sentence */
 };
 
 struct hm_entity_row {
@@ -41,8 +41,8 @@ struct hm_entity_row {
 struct hm_data_row {
   uint8_t data;
   const char *name;
-  unsigned allowed;  /* bit 1 << protection */
-  const char *rule;  /* "clear allowed", "optional", "required", "local" */
+  unsigned allowed; /* bit 1 << protection */
+  const char *rule; /* "clear allowed", "optional", "required", "local" */
 };
 
 /* Upper bound of assurance by anchor, in thousandths; shown beside T3. */

@@ -47,8 +47,8 @@ static const struct hm_field request_body_fields[] = {
     OPT_STRING(REQUEST, serial, has_serial, HM_TSTR, HM_L_SERIAL, "serial", 1, HM_TEXT_MAX),
     UINT_ROW(REQUEST, caps, HM_L_CAPS, "caps", 0, HM_U32_MAX),
     OPT_FIXED(REQUEST, bound_to, has_bound_to, HM_L_BOUND_TO, "bound-to", 32),
-    OPT_STRING(REQUEST, encoder_info, has_encoder_info, HM_BSTR, HM_L_ENCODER_INFO,
-               "encoder-info", 1, 768),
+    OPT_STRING(REQUEST, encoder_info, has_encoder_info, HM_BSTR, HM_L_ENCODER_INFO, "encoder-info",
+               1, 768),
 };
 static const struct hm_shape shape_request_body = {"request-body", HM_MAP,
                                                    ROWS(request_body_fields), sizeof(REQUEST)};
@@ -102,8 +102,8 @@ enum hm_status hm_binding_request_open(const struct hm_crypto *c, struct hm_byte
 {
   struct hm_sign1 s;
   uint8_t own_name[32];
-  HM_TRY(hm_object_open(c, object, &type_request, NULL, request, &s,
-                        name != NULL ? name : own_name));
+  HM_TRY(
+      hm_object_open(c, object, &type_request, NULL, request, &s, name != NULL ? name : own_name));
   HM_TRY(c->p256_check(request->sign));
   HM_TRY(c->p256_check(request->agree));
   HM_TRY(encoder_rules(c, request));
@@ -122,8 +122,7 @@ static const struct hm_field encoder_fields[] = {
     OPT_LIST(ENCODER, trained_on, has_trained_on, trained_on_count, HM_ORDERED, HM_L_TRAINED_ON,
              "trained-on", 0, 16, &hm_shape_hash),
 };
-const struct hm_shape hm_shape_encoder = {"encoder", HM_MAP, ROWS(encoder_fields),
-                                          sizeof(ENCODER)};
+const struct hm_shape hm_shape_encoder = {"encoder", HM_MAP, ROWS(encoder_fields), sizeof(ENCODER)};
 
 enum hm_status hm_encoder_decode(struct hm_bytes info, ENCODER *encoder)
 {
@@ -182,8 +181,8 @@ enum hm_status hm_countersignature_open(const struct hm_crypto *c, struct hm_byt
 static const struct hm_field binding_body_fields[] = {
     CONST_ROW(HM_L_VER, "ver", HM_PROFILE),
     STRING_ROW(BINDING, request, HM_BSTR, HM_L_REQUEST, "request", 80, HM_SIGN1_MAX),
-    OPT_STRING(BINDING, countersign, has_countersign, HM_BSTR, HM_L_COUNTERSIGN, "countersign",
-               80, HM_SIGN1_MAX),
+    OPT_STRING(BINDING, countersign, has_countersign, HM_BSTR, HM_L_COUNTERSIGN, "countersign", 80,
+               HM_SIGN1_MAX),
     OPT_FIXED(BINDING, supersedes, has_supersedes, HM_L_SUPERSEDES, "supersedes", 32),
 };
 static const struct hm_shape shape_binding_body = {"binding-body", HM_MAP,
@@ -194,8 +193,7 @@ static const struct hm_field binding_fields[] = {
     UINT_ROW(BINDING, iat, HM_CWT_IAT, "iat", 0, HM_SECONDS_MAX),
     FLAT_ROW(HM_CWT_OURS, "ours", &shape_binding_body),
 };
-const struct hm_shape hm_shape_binding = {"binding", HM_MAP, ROWS(binding_fields),
-                                          sizeof(BINDING)};
+const struct hm_shape hm_shape_binding = {"binding", HM_MAP, ROWS(binding_fields), sizeof(BINDING)};
 
 #define BINDING_S struct hm_binding_s
 static const struct hm_field binding_s_body_fields[] = {

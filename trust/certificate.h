@@ -95,9 +95,9 @@ enum hm_status HM_MUST_CHECK hm_encoder_encode(const struct hm_encoder *encoder,
 struct hm_countersignature {
   uint64_t iat;
   bool has_commitment, has_role, has_mac;
-  uint8_t commitment[32]; /* class S */
-  uint64_t role;          /* class S */
-  uint8_t mac[16];        /* class S */
+  uint8_t commitment[32];  /* class S */
+  uint64_t role;           /* class S */
+  uint8_t mac[16];         /* class S */
   uint8_t certificate[32]; /* name of what is countersigned */
 };
 extern const struct hm_shape hm_shape_countersignature;
@@ -111,7 +111,8 @@ enum hm_status HM_MUST_CHECK hm_countersignature_open(const struct hm_crypto *c,
                                                       struct hm_countersignature *value,
                                                       uint8_t name[32]);
 
-/* ---- 65001 binding ------------------------------------------------------------------------------ */
+/* ---- 65001 binding ------------------------------------------------------------------------------
+ */
 struct hm_binding {
   uint64_t exp, nbf, iat;
   struct hm_bytes request; /* the whole 65010 */
@@ -147,11 +148,11 @@ struct hm_entity {
   bool has_supersedes;
   uint8_t supersedes[32];
   bool is_encoder;
-  uint8_t encoder[32];   /* encoder hash */
-  uint64_t dimension;    /* of its vectors, if is_encoder */
+  uint8_t encoder[32]; /* encoder hash */
+  uint64_t dimension;  /* of its vectors, if is_encoder */
   uint64_t nbf, exp, iat;
-  uint64_t created;      /* iat of the request */
-  uint8_t challenge[16]; /* of the request */
+  uint64_t created;         /* iat of the request */
+  uint8_t challenge[16];    /* of the request */
   uint8_t name[32];         /* of the certificate */
   uint8_t request_name[32]; /* of the request */
 };
@@ -159,8 +160,7 @@ struct hm_entity {
 /* The authority signs a binding over a verified request. */
 enum hm_status HM_MUST_CHECK hm_binding_make(const struct hm_crypto *c,
                                              const struct hm_signer *authority,
-                                             const struct hm_binding *binding,
-                                             struct hm_out *out);
+                                             const struct hm_binding *binding, struct hm_out *out);
 /* Verify a binding whole: the authority's signature and kid, the request inside under
  * its own key, for class H the countersignature by the host (host: the entity it is
  * bound to; NULL is refused with HM_NOT_FOUND), life <= 20 years, times (NULL: not
@@ -182,7 +182,8 @@ enum hm_status HM_MUST_CHECK hm_binding_lct(const struct hm_crypto *c, struct hm
 enum hm_status HM_MUST_CHECK hm_binding_encoder(struct hm_bytes object, bool *is_encoder,
                                                 uint8_t encoder[32]);
 
-/* ---- 65025 session key ------------------------------------------------------------------------------ */
+/* ---- 65025 session key
+ * ------------------------------------------------------------------------------ */
 struct hm_session {
   uint64_t exp, nbf, iat;
   uint8_t key[64]; /* cnf */
@@ -193,16 +194,15 @@ struct hm_session {
 extern const struct hm_shape hm_shape_session;
 enum hm_status HM_MUST_CHECK hm_session_make(const struct hm_crypto *c,
                                              const struct hm_signer *entity,
-                                             const struct hm_session *session,
-                                             struct hm_out *out);
+                                             const struct hm_session *session, struct hm_out *out);
 /* kid gets the thumbprint of the session key, which batches name. */
 enum hm_status HM_MUST_CHECK hm_session_open(const struct hm_crypto *c, struct hm_bytes object,
-                                             const uint8_t entity[64],
-                                             struct hm_session *session, uint8_t kid[32],
-                                             uint8_t name[32]);
+                                             const uint8_t entity[64], struct hm_session *session,
+                                             uint8_t kid[32], uint8_t name[32]);
 bool hm_session_allows(const struct hm_session *session, enum hm_purpose purpose);
 
-/* ---- policy: the metadata of a pairing ------------------------------------------------------------------ */
+/* ---- policy: the metadata of a pairing
+ * ------------------------------------------------------------------ */
 struct hm_policy {
   uint8_t pairing_id[16];
   uint64_t kid16; /* 1..65534 */
@@ -228,7 +228,8 @@ enum hm_status HM_MUST_CHECK hm_policy_decode(struct hm_bytes metadata, struct h
 bool hm_policy_allows(const struct hm_policy *policy, uint64_t operation);
 bool hm_policy_carries(const struct hm_policy *policy, uint64_t data_type);
 
-/* ---- 65003 pairing request: what A wishes ----------------------------------------------------------------- */
+/* ---- 65003 pairing request: what A wishes
+ * ----------------------------------------------------------------- */
 struct hm_pairing_request {
   uint64_t exp, iat; /* exp: until when the pairing is wished for */
   uint8_t nonce[16]; /* cti */
@@ -262,7 +263,8 @@ enum hm_status HM_MUST_CHECK hm_pairing_request_open(const struct hm_crypto *c,
 enum hm_status HM_MUST_CHECK hm_pairing_request_peek(struct hm_bytes object,
                                                      uint8_t entities[2][32]);
 
-/* ---- 65002 pairing -------------------------------------------------------------------------------------------- */
+/* ---- 65002 pairing
+ * -------------------------------------------------------------------------------------------- */
 struct hm_pairing {
   uint64_t exp, nbf, iat;
   bool has_supersedes;
@@ -279,8 +281,7 @@ struct hm_pairing {
 extern const struct hm_shape hm_shape_pairing;
 enum hm_status HM_MUST_CHECK hm_pairing_make(const struct hm_crypto *c,
                                              const struct hm_signer *authority,
-                                             const struct hm_pairing *pairing,
-                                             struct hm_out *out);
+                                             const struct hm_pairing *pairing, struct hm_out *out);
 /* Signature, policy, life <= 400 days, times (NULL: not judged). */
 enum hm_status HM_MUST_CHECK hm_pairing_open(const struct hm_crypto *c, struct hm_bytes object,
                                              const uint8_t authority[64],
@@ -300,7 +301,8 @@ struct hm_handshake_plain {
 };
 extern const struct hm_shape hm_shape_handshake_plain;
 
-/* ---- 65014 completion --------------------------------------------------------------------------------------------- */
+/* ---- 65014 completion
+ * --------------------------------------------------------------------------------------------- */
 struct hm_completion {
   uint8_t pairing_id[16];
   uint8_t nonce[16];
@@ -316,10 +318,10 @@ enum hm_status HM_MUST_CHECK hm_completion_make(const struct hm_crypto *c,
 /* point: the key of entities[role]; the caller compares role, nonce, transcript. */
 enum hm_status HM_MUST_CHECK hm_completion_open(const struct hm_crypto *c, struct hm_bytes object,
                                                 const uint8_t point[64],
-                                                struct hm_completion *completion,
-                                                uint8_t name[32]);
+                                                struct hm_completion *completion, uint8_t name[32]);
 
-/* ---- log proof: a certificate is a leaf of the authority's log --------------------------------------------------------- */
+/* ---- log proof: a certificate is a leaf of the authority's log
+ * --------------------------------------------------------- */
 struct hm_log_proof {
   struct hm_bytes checkpoint; /* the authority's 65022 */
   uint64_t index;

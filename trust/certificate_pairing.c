@@ -30,8 +30,7 @@ static const struct hm_field session_fields[] = {
     SHAPE_ROW(SESSION, key, HM_CWT_CNF, "cnf", &hm_shape_confirmation),
     FLAT_ROW(HM_CWT_OURS, "ours", &shape_session_body),
 };
-const struct hm_shape hm_shape_session = {"session", HM_MAP, ROWS(session_fields),
-                                          sizeof(SESSION)};
+const struct hm_shape hm_shape_session = {"session", HM_MAP, ROWS(session_fields), sizeof(SESSION)};
 
 static enum hm_status session_rules(const void *value)
 {
@@ -98,8 +97,8 @@ static const struct hm_field policy_fields[] = {
     FIXED_ROW(POLICY, pairing_id, HM_L_PAIRING_ID, "pairing-id", 16),
     UINT_ROW(POLICY, kid16, HM_L_KID16, "kid16", 1, 65534),
     FLAT_ROW(HM_L_ENTITIES, "entities", &shape_pair),
-    OPT_STRING(POLICY, context_name, has_context_name, HM_TSTR, HM_L_CONTEXT_NAME,
-               "context-name", 1, HM_TEXT_MAX),
+    OPT_STRING(POLICY, context_name, has_context_name, HM_TSTR, HM_L_CONTEXT_NAME, "context-name",
+               1, HM_TEXT_MAX),
     LIST_ROW(POLICY, data_types, data_count, HM_ORDERED, HM_L_DATA_TYPES, "data-types", 1, 14,
              &shape_data),
     LIST_ROW(POLICY, operations, operation_count, HM_ORDERED, HM_L_OPERATIONS, "operations", 1, 6,
@@ -193,8 +192,8 @@ static const struct hm_field wish_body_fields[] = {
     CONST_ROW(HM_L_VER, "ver", HM_PROFILE),
     OPT_FIXED(WISH, supersedes, has_supersedes, HM_L_SUPERSEDES, "supersedes", 32),
     FLAT_ROW(HM_L_ENTITIES, "entities", &shape_wish_pair),
-    OPT_STRING(WISH, context_name, has_context_name, HM_TSTR, HM_L_CONTEXT_NAME, "context-name",
-               1, HM_TEXT_MAX),
+    OPT_STRING(WISH, context_name, has_context_name, HM_TSTR, HM_L_CONTEXT_NAME, "context-name", 1,
+               HM_TEXT_MAX),
     LIST_ROW(WISH, data_types, data_count, HM_ORDERED, HM_L_DATA_TYPES, "data-types", 1, 14,
              &shape_data),
     LIST_ROW(WISH, operations, operation_count, HM_ORDERED, HM_L_OPERATIONS, "operations", 1, 6,
@@ -257,7 +256,8 @@ enum hm_status hm_pairing_request_peek(struct hm_bytes object, uint8_t entities[
   return HM_OK;
 }
 
-/* ---- 65002 ------------------------------------------------------------------------------------- */
+/* ---- 65002 -------------------------------------------------------------------------------------
+ */
 #define PAIRING struct hm_pairing
 static const struct hm_field section_hash_fields[] = {
     FIXED_ROW(PAIRING, section_a, 0, "section-a", 32),
@@ -280,8 +280,7 @@ static const struct hm_field pairing_fields[] = {
     UINT_ROW(PAIRING, iat, HM_CWT_IAT, "iat", 0, HM_SECONDS_MAX),
     FLAT_ROW(HM_CWT_OURS, "ours", &shape_pairing_body),
 };
-const struct hm_shape hm_shape_pairing = {"pairing", HM_MAP, ROWS(pairing_fields),
-                                          sizeof(PAIRING)};
+const struct hm_shape hm_shape_pairing = {"pairing", HM_MAP, ROWS(pairing_fields), sizeof(PAIRING)};
 
 static enum hm_status pairing_rules(const void *value)
 {
@@ -318,8 +317,8 @@ static const struct hm_field section_plain_fields[] = {
     FIXED_ROW(SECTION, policy_hash, HM_L_POLICY_HASH, "policy-hash", 32),
     FIXED_ROW(SECTION, seed, HM_L_SEED, "seed", 32),
 };
-const struct hm_shape hm_shape_section_plain = {"section-plain", HM_MAP,
-                                                ROWS(section_plain_fields), sizeof(SECTION)};
+const struct hm_shape hm_shape_section_plain = {"section-plain", HM_MAP, ROWS(section_plain_fields),
+                                                sizeof(SECTION)};
 
 enum { HANDSHAKE_WINDOW_S = 30 };
 #define HANDSHAKE struct hm_handshake_plain
@@ -328,10 +327,11 @@ static const struct hm_field handshake_plain_fields[] = {
     CONST_ROW(HM_L_WINDOW_S, "window-s", HANDSHAKE_WINDOW_S),
     FIXED_ROW(HANDSHAKE, nonce, HM_L_NONCE, "nonce", 16),
 };
-const struct hm_shape hm_shape_handshake_plain = {
-    "handshake-plain", HM_MAP, ROWS(handshake_plain_fields), sizeof(HANDSHAKE)};
+const struct hm_shape hm_shape_handshake_plain = {"handshake-plain", HM_MAP,
+                                                  ROWS(handshake_plain_fields), sizeof(HANDSHAKE)};
 
-/* ---- 65014 ------------------------------------------------------------------------------------------ */
+/* ---- 65014
+ * ------------------------------------------------------------------------------------------ */
 #define COMPLETION struct hm_completion
 static const struct hm_field completion_body_fields[] = {
     FIXED_ROW(COMPLETION, pairing_id, HM_L_PAIRING_ID, "pairing-id", 16),
@@ -357,13 +357,13 @@ enum hm_status hm_completion_make(const struct hm_crypto *c, const struct hm_sig
 }
 
 enum hm_status hm_completion_open(const struct hm_crypto *c, struct hm_bytes object,
-                                  const uint8_t point[64], COMPLETION *completion,
-                                  uint8_t name[32])
+                                  const uint8_t point[64], COMPLETION *completion, uint8_t name[32])
 {
   return hm_object_open(c, object, &type_completion, point, completion, NULL, name);
 }
 
-/* ---- log proof ------------------------------------------------------------------------------------------ */
+/* ---- log proof
+ * ------------------------------------------------------------------------------------------ */
 #define LOG_PROOF struct hm_log_proof
 static const struct hm_field log_proof_fields[] = {
     STRING_ROW(LOG_PROOF, checkpoint, HM_BSTR, 0, "checkpoint", 80, HM_SIGN1_MAX),

@@ -15,9 +15,8 @@ static const struct hm_field revocation_view_fields[] = {
     UINT_ROW(struct hm_revocation_view, highest, 0, "highest", 0, HM_INT_MAX),
     UINT_ROW(struct hm_revocation_view, heard, 0, "heard", 0, HM_SECONDS_MAX),
 };
-const struct hm_shape hm_shape_revocation_view = {"revocation-view", HM_ARRAY,
-                                                  ROWS(revocation_view_fields),
-                                                  sizeof(struct hm_revocation_view)};
+const struct hm_shape hm_shape_revocation_view = {
+    "revocation-view", HM_ARRAY, ROWS(revocation_view_fields), sizeof(struct hm_revocation_view)};
 
 /* ---- 65030 --------------------------------------------------------------------------------- */
 #define HEAD struct hm_head
@@ -28,8 +27,8 @@ static const struct hm_field head_body_fields[] = {
     SHAPE_ROW(HEAD, revocations, HM_L_REVOCATIONS, "revocations", &hm_shape_revocation_view),
     SHAPE_ROW(HEAD, data_tree, HM_L_DATA_TREE, "data-tree", &hm_shape_tree_head),
     FIXED_ROW(HEAD, live, HM_L_LIVE, "live", 32),
-    LIST_ROW(HEAD, control_range.hash, control_range.count, 0, HM_L_CONTROL_RANGE,
-             "control-range", 0, HM_RANGE_MAX, &hm_shape_hash),
+    LIST_ROW(HEAD, control_range.hash, control_range.count, 0, HM_L_CONTROL_RANGE, "control-range",
+             0, HM_RANGE_MAX, &hm_shape_hash),
     LIST_ROW(HEAD, data_range.hash, data_range.count, 0, HM_L_DATA_RANGE, "data-range", 0,
              HM_RANGE_MAX, &hm_shape_hash),
 };
@@ -54,7 +53,8 @@ enum hm_status hm_head_open(const struct hm_crypto *c, struct hm_bytes object,
   return hm_object_open(c, object, &type_head, entity, head, NULL, name);
 }
 
-/* ---- 65022 ------------------------------------------------------------------------------------ */
+/* ---- 65022 ------------------------------------------------------------------------------------
+ */
 #define CHECKPOINT struct hm_checkpoint
 static const struct hm_field checkpoint_body_fields[] = {
     CONST_ROW(HM_L_VER, "ver", HM_PROFILE),
@@ -135,7 +135,8 @@ enum hm_status hm_checkpoint_text(const uint8_t kid[32], const struct hm_tree_he
   return hm_out_status(out);
 }
 
-/* ---- live set ------------------------------------------------------------------------------------ */
+/* ---- live set
+ * ------------------------------------------------------------------------------------ */
 #define LIVE struct hm_live_pairing
 static const struct hm_field live_fields[] = {
     FIXED_ROW(LIVE, entity, 0, "entity", 32),
@@ -207,7 +208,8 @@ enum hm_status hm_live_check(struct hm_bytes set, size_t *count)
   return status == HM_NOT_FOUND ? HM_OK : status;
 }
 
-/* ---- control entry ---------------------------------------------------------------------------------- */
+/* ---- control entry
+ * ---------------------------------------------------------------------------------- */
 #define ENTRY struct hm_control_entry
 static const struct hm_field attached_fields[] = {
     {.name = "object", .kind = HM_BSTR, .min = 80, .max = 8192},

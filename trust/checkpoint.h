@@ -56,8 +56,7 @@ enum hm_status HM_MUST_CHECK hm_checkpoint_make(const struct hm_crypto *c,
                                                 struct hm_out *out);
 enum hm_status HM_MUST_CHECK hm_checkpoint_open(const struct hm_crypto *c, struct hm_bytes object,
                                                 const uint8_t entity[64],
-                                                struct hm_checkpoint *checkpoint,
-                                                uint8_t name[32]);
+                                                struct hm_checkpoint *checkpoint, uint8_t name[32]);
 /* Derived C2SP tlog-checkpoint text: "hallmark/<kid base32>\n<size>\n<root base64>\n". */
 enum { HM_CHECKPOINT_TEXT_MAX = 9 + 52 + 1 + 20 + 1 + 44 + 1 };
 enum hm_status HM_MUST_CHECK hm_checkpoint_text(const uint8_t kid[32],
@@ -90,7 +89,8 @@ enum hm_status HM_MUST_CHECK hm_live_begin(struct hm_bytes set, struct hm_live_c
 enum hm_status HM_MUST_CHECK hm_live_next(struct hm_live_cursor *cursor,
                                           struct hm_live_pairing *pairing);
 
-/* ---- control entry: one COSE_Sign1 and what belongs to it -------------------------------------- */
+/* ---- control entry: one COSE_Sign1 and what belongs to it --------------------------------------
+ */
 enum { HM_ATTACHED_MAX = 2, HM_ENTRY_MAX = 32768 };
 struct hm_control_entry {
   struct hm_bytes object;

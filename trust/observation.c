@@ -35,8 +35,8 @@ static const struct hm_field coherence_fields[] = {
     NIL_UINT(RECORD, coherence_score.q8, coherence_score.has, 0, "score", 0, 256),
     UINT_ROW(RECORD, coherence_reasons, 0, "reasons", 0, 65535),
 };
-static const struct hm_shape shape_coherence = {"coherence-value", HM_ARRAY,
-                                                ROWS(coherence_fields), sizeof(RECORD)};
+static const struct hm_shape shape_coherence = {"coherence-value", HM_ARRAY, ROWS(coherence_fields),
+                                                sizeof(RECORD)};
 static const struct hm_field picture_fields[] = {
     UINT_ROW(RECORD, pixels, 0, "pixels", HM_PIXELS_I420, HM_PIXELS_GREY),
     FIXED_ROW(RECORD, picture, 0, "digest", 32),
@@ -103,10 +103,13 @@ static const char *broken_field(const RECORD *r)
   const struct {
     bool is_there;
     const char *name;
-  } needed[] = {{r->has_pairings, "pairings"}, {r->has_sensor_leaf, "sensor-leaf"},
-                {r->has_frame, "frame"},       {r->has_raw_ns, "raw-ns"},
+  } needed[] = {{r->has_pairings, "pairings"},
+                {r->has_sensor_leaf, "sensor-leaf"},
+                {r->has_frame, "frame"},
+                {r->has_raw_ns, "raw-ns"},
                 {r->has_clock_domain, "clock-domain"},
-                {r->has_region, "region"},     {r->has_trust, "trust"}};
+                {r->has_region, "region"},
+                {r->has_trust, "trust"}};
   for (size_t i = 0; seen && i < sizeof needed / sizeof needed[0]; i++)
     if (!needed[i].is_there)
       return needed[i].name;

@@ -14,13 +14,7 @@ enum { HM_RECORD_MAX = 4096, HM_OPENING_MAX = 65536, HM_EVIDENCE_PICTURE = 3072 
 
 /* Positions of the five factors of trust and of the five parts of value. */
 enum { HM_TRUST_EXPOSURE, HM_TRUST_SHARP, HM_TRUST_NOISE, HM_TRUST_LIVE, HM_TRUST_INFORMATION };
-enum {
-  HM_VALUE_SURPRISE,
-  HM_VALUE_NOVELTY,
-  HM_VALUE_AROUSAL,
-  HM_VALUE_REWARD,
-  HM_VALUE_CONFLICT
-};
+enum { HM_VALUE_SURPRISE, HM_VALUE_NOVELTY, HM_VALUE_AROUSAL, HM_VALUE_REWARD, HM_VALUE_CONFLICT };
 
 /* A Q8 fraction (0..256) that may be unmeasured (has false: nil). */
 struct hm_q8 {
@@ -43,17 +37,17 @@ struct hm_record {
   uint64_t level;
   uint64_t protection;
   uint64_t frame, raw_ns;
-  uint64_t clock_domain; /* enum hm_clock */
-  uint64_t quality;      /* enum hm_quality */
-  uint64_t time_ns;      /* captured, mapped; has_time false: nil */
-  uint64_t error_ns;     /* iff has_time */
+  uint64_t clock_domain;        /* enum hm_clock */
+  uint64_t quality;             /* enum hm_quality */
+  uint64_t time_ns;             /* captured, mapped; has_time false: nil */
+  uint64_t error_ns;            /* iff has_time */
   uint64_t x, y, width, height; /* region, pixels */
   uint64_t trust[5];            /* Q8 */
   struct hm_q8 value[5];
   uint64_t coherence; /* enum hm_coherence */
   struct hm_q8 coherence_score;
   uint64_t coherence_reasons;
-  uint64_t pixels; /* enum hm_pixels */
+  uint64_t pixels;     /* enum hm_pixels */
   uint8_t picture[32]; /* commitment */
   uint8_t encoder[32]; /* encoder hash */
   uint8_t vector[32];  /* commitment */

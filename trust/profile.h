@@ -361,8 +361,8 @@ struct hm_code_table {
 
 extern const struct hm_code_table hm_classes, hm_entity_types, hm_kinds, hm_anchors, hm_contexts,
     hm_data_types, hm_operations, hm_protections, hm_receipt_kinds, hm_events, hm_reasons,
-    hm_results, hm_clocks, hm_qualities, hm_sensor_states, hm_purposes, hm_origins,
-    hm_record_types, hm_coherences, hm_export_kinds, hm_skips, hm_witness_roles, hm_drops;
+    hm_results, hm_clocks, hm_qualities, hm_sensor_states, hm_purposes, hm_origins, hm_record_types,
+    hm_coherences, hm_export_kinds, hm_skips, hm_witness_roles, hm_drops;
 
 /* All of the tables above, for printing. */
 extern const struct hm_code_table *const hm_code_tables[];

@@ -24,7 +24,8 @@ enum {
   HM_PROOF_ITEMS_MAX = 65536,
   HM_PROOF_SIGNATURES_MAX = 4096,
   HM_PROOF_AUTHORITIES_MAX = 8,
-  HM_PROOF_WITNESS_S = 3900 /* a witness this long after the batch is soon enough: heads are hourly */
+  HM_PROOF_WITNESS_S =
+      3900 /* a witness this long after the batch is soon enough: heads are hourly */
 };
 
 /* ---- items of the file ------------------------------------------------------------------- */
@@ -106,31 +107,32 @@ struct hm_proof_authority {
 
 /* The function of a built-in encoder: vector = f(picture). HM_UNSUPPORTED for an encoder
  * it does not know, HM_MALFORMED for a picture it cannot take. */
-typedef enum hm_status (*hm_proof_recompute)(void *user, const uint8_t encoder[32],
-                                             uint64_t pixels, struct hm_bytes picture,
-                                             uint8_t *vector, size_t cap, size_t *len);
+typedef enum hm_status (*hm_proof_recompute)(void *user, const uint8_t encoder[32], uint64_t pixels,
+                                             struct hm_bytes picture, uint8_t *vector, size_t cap,
+                                             size_t *len);
 
-/* ---- what a verifier says on its way ----------------------------------------------------------- */
+/* ---- what a verifier says on its way -----------------------------------------------------------
+ */
 /* Links of the chain; hm_proof_link_name gives their words. */
 enum hm_proof_link {
-  HM_LINK_FILE = 0,    /* the file as such: counts, order, reach */
-  HM_LINK_PICTURE,     /* commitment of the picture */
-  HM_LINK_VECTOR,      /* commitment of the vector, and its recomputation */
-  HM_LINK_RECORD,      /* the record's own rules */
-  HM_LINK_LEAF,        /* record, sensor leaf, facts -> root */
-  HM_LINK_FACTS,       /* leaf 0 equals the claims */
+  HM_LINK_FILE = 0, /* the file as such: counts, order, reach */
+  HM_LINK_PICTURE,  /* commitment of the picture */
+  HM_LINK_VECTOR,   /* commitment of the vector, and its recomputation */
+  HM_LINK_RECORD,   /* the record's own rules */
+  HM_LINK_LEAF,     /* record, sensor leaf, facts -> root */
+  HM_LINK_FACTS,    /* leaf 0 equals the claims */
   HM_LINK_SENSOR_LEAF,
-  HM_LINK_AUTHORITY,   /* the key given from outside; OK: number is its place in the input */
-  HM_LINK_HOST,        /* the host's binding */
+  HM_LINK_AUTHORITY, /* the key given from outside; OK: number is its place in the input */
+  HM_LINK_HOST,      /* the host's binding */
   HM_LINK_CHECKPOINT,
-  HM_LINK_ENTRY,       /* a control entry: its place and signatures */
+  HM_LINK_ENTRY, /* a control entry: its place and signatures */
   HM_LINK_HEAD,
-  HM_LINK_RECEIPT,     /* the batch receipt's signature and place */
+  HM_LINK_RECEIPT, /* the batch receipt's signature and place */
   HM_LINK_SESSION,
-  HM_LINK_SENSOR,      /* the sensor's binding */
+  HM_LINK_SENSOR, /* the sensor's binding */
   HM_LINK_PAIRING,
   HM_LINK_COMPLETION,
-  HM_LINK_LIVE,        /* live set */
+  HM_LINK_LIVE, /* live set */
   HM_LINK_REVOCATION,
   HM_LINK_ENCODER,
   HM_LINK_TIME,
@@ -167,8 +169,8 @@ struct hm_verdict {
   bool pins_given, is_pinned; /* host and every sensor are among the pins */
   bool is_revoked_later;      /* something it rests on was revoked after the batch */
   uint64_t records, batches, entries, signatures;
-  uint8_t host[32]; /* LCT id of the recorder */
-  size_t authority; /* which of the given ones; valid where authorized is yes */
+  uint8_t host[32];                 /* LCT id of the recorder */
+  size_t authority;                 /* which of the given ones; valid where authorized is yes */
   uint64_t control_size, data_size; /* of the newest checkpoint and its head */
   bool has_broken;
   struct hm_proof_step broken; /* the first link that failed */

@@ -51,16 +51,15 @@ static enum hm_status check_recompute(struct hm_proof_state *p, const struct hm_
 {
   uint8_t vector[4096], wanted[32], found[32];
   size_t len = 0;
-  if (p->in->recompute == NULL || !record->has_vector || !item->has_vector ||
-      !item->has_picture || !is_built_in(p, record->encoder))
+  if (p->in->recompute == NULL || !record->has_vector || !item->has_vector || !item->has_picture ||
+      !is_built_in(p, record->encoder))
     return HM_OK;
-  enum hm_status status =
-      p->in->recompute(p->in->recompute_user, record->encoder, record->pixels,
-                       item->picture.content, vector, sizeof vector, &len);
+  enum hm_status status = p->in->recompute(p->in->recompute_user, record->encoder, record->pixels,
+                                           item->picture.content, vector, sizeof vector, &len);
   if (status == HM_UNSUPPORTED)
     return HM_OK;
-  struct hm_proof_step step = hm_proof_ok(HM_LINK_VECTOR, 'm', record->number, 1,
-                                          "recomputed from the picture: same bits");
+  struct hm_proof_step step =
+      hm_proof_ok(HM_LINK_VECTOR, 'm', record->number, 1, "recomputed from the picture: same bits");
   if (status != HM_OK) {
     step.sentence = "cannot be recomputed from this picture";
     return hm_proof_not_intact(p, step);
@@ -100,7 +99,8 @@ enum hm_status hm_proof_contents(struct hm_proof_state *p)
   return HM_OK;
 }
 
-/* ---- the tree of one batch ---------------------------------------------------------------------- */
+/* ---- the tree of one batch ----------------------------------------------------------------------
+ */
 struct tree {
   struct hm_proof_row *row;
   struct hm_hmk_batch item;
@@ -110,8 +110,8 @@ struct tree {
   struct hm_proof_cursor paths;
   bool has_root;
   uint8_t root[32];
-  size_t first, end;                    /* rows of its records */
-  uint64_t leaf_mask;                   /* bit k: sensor leaf k is named by a record */
+  size_t first, end;                                /* rows of its records */
+  uint64_t leaf_mask;                               /* bit k: sensor leaf k is named by a record */
   struct hm_sensor_facts sensors[HM_BATCH_SENSORS]; /* of item.leaves, in order */
 };
 
@@ -317,14 +317,15 @@ enum hm_status hm_proof_trees(struct hm_proof_state *p)
     p->verdict->batches++;
   }
   if (records != p->of[HM_ITEM_RECORD].end) {
-    struct hm_proof_step step = hm_proof_ok(HM_LINK_FILE, 'm', p->rows[records].number, 1,
-                                            "its batch is not in the file");
+    struct hm_proof_step step =
+        hm_proof_ok(HM_LINK_FILE, 'm', p->rows[records].number, 1, "its batch is not in the file");
     return hm_proof_not_intact(p, step);
   }
   return HM_OK;
 }
 
-/* ---- the receipt -------------------------------------------------------------------------------------- */
+/* ---- the receipt
+ * -------------------------------------------------------------------------------------- */
 static bool within(uint64_t time, uint64_t nbf, uint64_t exp)
 {
   return time + HM_SKEW_S >= nbf && time < exp;
@@ -353,8 +354,7 @@ static enum hm_status check_session(struct hm_proof_state *p, struct hm_proof_ro
     hm_proof_refuse(p, step);
   step.sentence = "the session key may not sign this batch number";
   hm_proof_step_numbers(&step, session->first, claims->number);
-  if (claims->number < session->first ||
-      claims->number - session->first >= HM_BATCHES_PER_SESSION)
+  if (claims->number < session->first || claims->number - session->first >= HM_BATCHES_PER_SESSION)
     hm_proof_refuse(p, step);
   step.sentence = "the batch is outside the life of its session key";
   hm_proof_step_numbers(&step, session->exp, claims->iat);

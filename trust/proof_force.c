@@ -122,8 +122,8 @@ static void check_encoder(struct hm_proof_state *p, struct judged *j)
   for (size_t i = p->of[HM_ITEM_ENTRY].begin; i < p->of[HM_ITEM_ENTRY].end; i++) {
     struct hm_proof_row *row = &p->rows[i];
     const struct hm_entity *entity = row->facts;
-    if (row->typ == HM_TYP_BINDING && row->number <= j->claims.control_size &&
-        entity->is_encoder && memcmp(entity->encoder, j->record.encoder, 32) == 0) {
+    if (row->typ == HM_TYP_BINDING && row->number <= j->claims.control_size && entity->is_encoder &&
+        memcmp(entity->encoder, j->record.encoder, 32) == 0) {
       row->is_reached = true;
       j->encoder_row = row;
       return;
@@ -256,10 +256,10 @@ static enum hm_status check_pairing(struct hm_proof_state *p, struct judged *j,
   return HM_OK;
 }
 
-/* ---- revocations ------------------------------------------------------------------------------- */
+/* ---- revocations -------------------------------------------------------------------------------
+ */
 /* Does it name anything the record rests on? */
-static bool names(struct hm_proof_state *p, const struct judged *j,
-                  const struct hm_revocation *r)
+static bool names(struct hm_proof_state *p, const struct judged *j, const struct hm_revocation *r)
 {
   if (hm_revocation_names(r, p->host->lct) || hm_revocation_names(r, p->host->name) ||
       hm_revocation_names(r, j->sensor->lct) || hm_revocation_names(r, j->sensor->name))
@@ -345,7 +345,8 @@ static enum hm_status verify_given_revocations(struct hm_proof_state *p)
   return HM_OK;
 }
 
-/* ---- time, coherence, pins ------------------------------------------------------------------------ */
+/* ---- time, coherence, pins
+ * ------------------------------------------------------------------------ */
 enum { NS = 1000000000, APART_S = 5 };
 
 static bool apart(uint64_t a_ns, uint64_t b_ns)
@@ -396,7 +397,8 @@ static void check_pins(struct hm_proof_state *p, const struct judged *j)
     p->verdict->is_pinned = false;
 }
 
-/* ---- all of it ----------------------------------------------------------------------------------------- */
+/* ---- all of it
+ * ----------------------------------------------------------------------------------------- */
 static enum hm_status judge_record(struct hm_proof_state *p, struct judged *j)
 {
   HM_TRY(check_sensor(p, j));
@@ -421,8 +423,8 @@ static enum hm_status judge_batch(struct hm_proof_state *p, struct hm_proof_row 
   j.batch = batch;
   HM_TRY(hm_proof_object(p, batch, &object));
   HM_TRY(hm_batch_peek(object, true, &s, &j.claims));
-  struct hm_proof_step step = hm_proof_ok(HM_LINK_HOST, 'c', p->host_row->number, 0,
-                                          "the host was bound after the batch");
+  struct hm_proof_step step =
+      hm_proof_ok(HM_LINK_HOST, 'c', p->host_row->number, 0, "the host was bound after the batch");
   if (p->host_row->number > j.claims.control_size)
     return hm_proof_not_authorized(p, step);
   HM_TRY(find_range(p, batch, j.claims.control_size));

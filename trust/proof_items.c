@@ -27,9 +27,8 @@ static const struct hm_field checkpoint_fields[] = {
     ITEM_ROW(HM_ITEM_CHECKPOINT),
     STRING_ROW(struct hm_hmk_checkpoint, object, HM_BSTR, 0, "object", 80, HM_SIGN1_MAX),
 };
-const struct hm_shape hm_shape_hmk_checkpoint = {"hmk-checkpoint", HM_ARRAY,
-                                                 ROWS(checkpoint_fields),
-                                                 sizeof(struct hm_hmk_checkpoint)};
+const struct hm_shape hm_shape_hmk_checkpoint = {
+    "hmk-checkpoint", HM_ARRAY, ROWS(checkpoint_fields), sizeof(struct hm_hmk_checkpoint)};
 
 static const struct hm_field attached_fields[] = {
     {.name = "object", .kind = HM_BSTR, .min = 80, .max = 8192},
@@ -41,9 +40,14 @@ static const struct hm_field entry_fields[] = {
     ITEM_ROW(HM_ITEM_ENTRY),
     UINT_ROW(ENTRY, control, 0, "control", 1, HM_INT_MAX),
     STRING_ROW(ENTRY, object, HM_BSTR, 0, "object", 80, HM_SIGN1_MAX),
-    {.name = "way", .kind = HM_LIST, .flags = HM_NIL_OK, .at = offsetof(ENTRY, way.hash),
-     .has_at = offsetof(ENTRY, has_way), .count_at = offsetof(ENTRY, way.count),
-     .max = HM_PATH_MAX, .of = &hm_shape_hash},
+    {.name = "way",
+     .kind = HM_LIST,
+     .flags = HM_NIL_OK,
+     .at = offsetof(ENTRY, way.hash),
+     .has_at = offsetof(ENTRY, has_way),
+     .count_at = offsetof(ENTRY, way.count),
+     .max = HM_PATH_MAX,
+     .of = &hm_shape_hash},
     LIST_ROW(ENTRY, attached, attached_count, 0, 0, "attached", 0, HM_ATTACHED_MAX,
              &shape_attached),
 };
@@ -72,9 +76,11 @@ static const struct hm_field opening_fields[] = {
 };
 static const struct hm_shape shape_opening = {"opening", HM_ARRAY, ROWS(opening_fields),
                                               sizeof(struct hm_hmk_opening)};
-#define OPENING_ROW(m, has, n)                                                            \
-  {.name = (n), .kind = HM_SHAPE, .flags = HM_NIL_OK, .at = offsetof(struct hm_hmk_record, m), \
-   .has_at = offsetof(struct hm_hmk_record, has), .of = &shape_opening}
+#define OPENING_ROW(m, has, n)                                                                     \
+  {                                                                                                \
+    .name = (n), .kind = HM_SHAPE, .flags = HM_NIL_OK, .at = offsetof(struct hm_hmk_record, m),    \
+    .has_at = offsetof(struct hm_hmk_record, has), .of = &shape_opening                            \
+  }
 static const struct hm_field record_fields[] = {
     ITEM_ROW(HM_ITEM_RECORD),
     STRING_ROW(struct hm_hmk_record, record, HM_BSTR, 0, "record", 32, HM_RECORD_MAX),
@@ -110,9 +116,12 @@ const struct hm_shape hm_shape_hmk_live = {"hmk-live", HM_ARRAY, ROWS(live_field
                                            sizeof(struct hm_hmk_live)};
 
 static const struct hm_shape *const item_shapes[HM_PROOF_ITEM_KINDS] = {
-    [HM_ITEM_CHECKPOINT] = &hm_shape_hmk_checkpoint, [HM_ITEM_ENTRY] = &hm_shape_hmk_entry,
-    [HM_ITEM_BATCH] = &hm_shape_hmk_batch,           [HM_ITEM_RECORD] = &hm_shape_hmk_record,
-    [HM_ITEM_WITNESS] = &hm_shape_hmk_witness,       [HM_ITEM_LINK] = &hm_shape_hmk_link,
+    [HM_ITEM_CHECKPOINT] = &hm_shape_hmk_checkpoint,
+    [HM_ITEM_ENTRY] = &hm_shape_hmk_entry,
+    [HM_ITEM_BATCH] = &hm_shape_hmk_batch,
+    [HM_ITEM_RECORD] = &hm_shape_hmk_record,
+    [HM_ITEM_WITNESS] = &hm_shape_hmk_witness,
+    [HM_ITEM_LINK] = &hm_shape_hmk_link,
     [HM_ITEM_LIVE] = &hm_shape_hmk_live};
 
 union item {
@@ -152,8 +161,7 @@ static bool is_other_what(struct hm_cbor c)
          item == HM_ITEM_HEAD && hm_cbor_tstr(&c, &magic) == HM_OK &&
          hm_bytes_equal(magic, hm_bytes("hallmark proof", 14)) &&
          hm_cbor_uint(&c, &format) == HM_OK && format == PROOF_FORMAT &&
-         hm_cbor_uint(&c, &what) == HM_OK &&
-         (what == HM_PROOF_AUDIT || what == HM_PROOF_INCIDENT);
+         hm_cbor_uint(&c, &what) == HM_OK && (what == HM_PROOF_AUDIT || what == HM_PROOF_INCIDENT);
 }
 
 static enum hm_status read_head(struct reader *r, struct hm_bytes file)
@@ -247,7 +255,8 @@ enum hm_status hm_proof_scratch(struct hm_bytes file, size_t *bytes, struct hm_p
   return status;
 }
 
-/* ---- rows ---------------------------------------------------------------------------------------- */
+/* ---- rows
+ * ---------------------------------------------------------------------------------------- */
 static enum hm_status row_of_object(struct hm_proof_state *p, struct hm_bytes object,
                                     struct hm_proof_row *row)
 {
@@ -302,9 +311,8 @@ static enum hm_status row_of_link(struct hm_proof_state *p, const struct hm_hmk_
 static enum hm_status make_row(struct hm_proof_state *p, struct reader *r, unsigned kind,
                                const union item *item, struct hm_proof_row *row)
 {
-  *row = (struct hm_proof_row){.at = (uint32_t)r->at,
-                               .len = (uint32_t)(r->c.at - r->at),
-                               .item = (uint8_t)kind};
+  *row = (struct hm_proof_row){
+      .at = (uint32_t)r->at, .len = (uint32_t)(r->c.at - r->at), .item = (uint8_t)kind};
   switch (kind) {
   case HM_ITEM_CHECKPOINT:
     return row_of_object(p, item->checkpoint.object, row);
@@ -385,7 +393,8 @@ enum hm_status hm_proof_read(struct hm_proof_state *p)
   return hm_proof_not_intact(p, step);
 }
 
-/* ---- lookups ---------------------------------------------------------------------------------------- */
+/* ---- lookups
+ * ---------------------------------------------------------------------------------------- */
 struct hm_proof_row *hm_proof_item(struct hm_proof_state *p, enum hm_proof_item item,
                                    uint64_t number)
 {
@@ -424,8 +433,8 @@ struct hm_proof_row *hm_proof_completion(struct hm_proof_state *p, const uint8_t
 {
   for (size_t i = p->of[HM_ITEM_ENTRY].begin; i < p->of[HM_ITEM_ENTRY].end; i++) {
     struct hm_proof_row *row = &p->rows[i];
-    if (row->number <= upto && row->typ == HM_TYP_RECEIPT &&
-        row->kind == HM_RECEIPT_COMPLETION && memcmp(row->key, pairing, sizeof row->key) == 0)
+    if (row->number <= upto && row->typ == HM_TYP_RECEIPT && row->kind == HM_RECEIPT_COMPLETION &&
+        memcmp(row->key, pairing, sizeof row->key) == 0)
       return row;
   }
   return NULL;

@@ -170,9 +170,9 @@ static enum hm_status check_end(struct hm_proof_state *p, const struct hm_proof_
   const struct hm_entity *entity = end->facts;
   step.sentence = "one end's completion is not signed by it";
   HM_TRY(hm_proof_sign(p, row, 1));
-  HM_TRY(hm_proof_judge(p, hm_completion_open(p->c, e->item.attached[role], entity->sign,
-                                              completion, name),
-                        row, step));
+  HM_TRY(hm_proof_judge(
+      p, hm_completion_open(p->c, e->item.attached[role], entity->sign, completion, name), row,
+      step));
   step.sentence = "one end's completion is not the one the receipt names";
   hm_proof_step_hashes(&step, receipt->evidence[role], name);
   if (memcmp(name, receipt->evidence[role], sizeof name) != 0)
@@ -209,7 +209,8 @@ static enum hm_status check_completion(struct hm_proof_state *p, struct hm_proof
   return HM_OK;
 }
 
-/* ---- the other kinds ---------------------------------------------------------------------------- */
+/* ---- the other kinds ----------------------------------------------------------------------------
+ */
 /* Whose key signs a receipt of the host's side: the entity's, or a session key of it. */
 static enum hm_status host_side_key(struct hm_proof_state *p, const struct hm_proof_row *row,
                                     const uint8_t kid[32], uint8_t point[64])
@@ -268,8 +269,8 @@ static enum hm_status check_revocation(struct hm_proof_state *p, struct hm_proof
   if (!revocation.is_local)
     HM_TRY(find_authority(p, row, e.kid, &e.point));
   HM_TRY(hm_proof_sign(p, row, 1));
-  return hm_proof_judge(
-      p, hm_revocation_open(p->c, e.item.object, e.point, &revocation, NULL), row, step);
+  return hm_proof_judge(p, hm_revocation_open(p->c, e.item.object, e.point, &revocation, NULL), row,
+                        step);
 }
 
 /* Objects that only the host's entity key signs. */
@@ -326,11 +327,12 @@ static enum hm_status check_kind(struct hm_proof_state *p, struct hm_proof_row *
   }
 }
 
-/* ---- the checkpoint and its host --------------------------------------------------------------------- */
+/* ---- the checkpoint and its host
+ * --------------------------------------------------------------------- */
 static enum hm_status find_host(struct hm_proof_state *p)
 {
-  struct hm_proof_step step = hm_proof_ok(HM_LINK_HOST, 0, 0, 0,
-                                          "the binding of the host that signs is not in the file");
+  struct hm_proof_step step =
+      hm_proof_ok(HM_LINK_HOST, 0, 0, 0, "the binding of the host that signs is not in the file");
   step.has_entity = true;
   memcpy(step.entity, p->verdict->host, sizeof step.entity);
   for (size_t i = p->of[HM_ITEM_ENTRY].begin; p->host == NULL && i < p->of[HM_ITEM_ENTRY].end;
@@ -364,10 +366,11 @@ static enum hm_status open_checkpoint(struct hm_proof_state *p)
   struct hm_proof_row *row = &p->rows[p->of[HM_ITEM_CHECKPOINT].begin];
   struct hm_checkpoint checkpoint;
   struct hm_bytes object;
-  struct hm_proof_step step = hm_proof_ok(HM_LINK_CHECKPOINT, 0, 0, 0, "is not a host's checkpoint");
+  struct hm_proof_step step =
+      hm_proof_ok(HM_LINK_CHECKPOINT, 0, 0, 0, "is not a host's checkpoint");
   HM_TRY(hm_proof_object(p, row, &object));
-  HM_TRY(hm_proof_judge(
-      p, hm_checkpoint_open(p->c, object, NULL, &checkpoint, p->checkpoint_name), row, step));
+  HM_TRY(hm_proof_judge(p, hm_checkpoint_open(p->c, object, NULL, &checkpoint, p->checkpoint_name),
+                        row, step));
   if (checkpoint.has_revocations)
     return hm_proof_malformed(p, HM_MALFORMED, row, "revocations", "a host's checkpoint has none");
   HM_TRY(object_kid(object, p->verdict->host));

@@ -24,9 +24,9 @@ struct hm_proof_row {
   uint8_t item;     /* enum hm_proof_item */
   uint8_t kind;     /* of a receipt */
   bool is_reached;
-  bool is_head_covered; /* of a head: its live set is here and matches */
+  bool is_head_covered;                 /* of a head: its live set is here and matches */
   bool is_witnessed, is_witnessed_soon; /* of a batch */
-  uint32_t start;       /* of a batch: position of the first entry of its range */
+  uint32_t start;                       /* of a batch: position of the first entry of its range */
   /* name: NAME of the object; of a batch: its root, later its NAME.
    * key: LCT of a binding, kid of a session, pairing's NAME of a completion, kid of a batch */
   uint8_t name[32];

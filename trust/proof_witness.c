@@ -32,8 +32,7 @@ static enum hm_status check_link(struct hm_proof_state *p, struct hm_proof_row *
   step.sentence = "an older checkpoint is not a beginning of the newest";
   HM_TRY(hm_proof_judge(p,
                         hm_consistency_verify(p->c, old.control_tree.size, old.control_tree.root,
-                                              p->control.size, p->control.root,
-                                              &link.control_way),
+                                              p->control.size, p->control.root, &link.control_way),
                         row, step));
   step.sentence = "an older data tree is not a beginning of the newest";
   return hm_proof_judge(p,
@@ -43,7 +42,8 @@ static enum hm_status check_link(struct hm_proof_state *p, struct hm_proof_row *
                         row, step);
 }
 
-/* ---- witnesses ---------------------------------------------------------------------------------- */
+/* ---- witnesses ----------------------------------------------------------------------------------
+ */
 /* How many batches does the checkpoint of this name cover? */
 static enum hm_status covered(struct hm_proof_state *p, const uint8_t name[32], uint64_t *size,
                               bool *known)
@@ -131,7 +131,8 @@ enum hm_status hm_proof_witnesses(struct hm_proof_state *p)
   return HM_OK;
 }
 
-/* ---- nothing that nothing cites ------------------------------------------------------------------ */
+/* ---- nothing that nothing cites
+ * ------------------------------------------------------------------ */
 static void reach(struct hm_proof_row *row)
 {
   if (row != NULL)

@@ -45,8 +45,7 @@ static const struct hm_field receipt_fields[] = {
     UINT_ROW(RECEIPT, iat, HM_CWT_IAT, "iat", 0, HM_SECONDS_MAX),
     FLAT_ROW(HM_CWT_OURS, "ours", &shape_receipt_body),
 };
-const struct hm_shape hm_shape_receipt = {"receipt", HM_MAP, ROWS(receipt_fields),
-                                          sizeof(RECEIPT)};
+const struct hm_shape hm_shape_receipt = {"receipt", HM_MAP, ROWS(receipt_fields), sizeof(RECEIPT)};
 
 /* What a kind must have. level 0: any. evidence: least and most. */
 enum { NEEDS_CERTIFICATE = 1, NEEDS_RANGE = 2 };
@@ -163,7 +162,8 @@ enum hm_status hm_signed_time_open(const struct hm_crypto *c, struct hm_bytes ob
   return hm_object_open(c, object, &type_time, authority, time, NULL, name);
 }
 
-/* ---- 65012, 65013 ------------------------------------------------------------------------------ */
+/* ---- 65012, 65013 ------------------------------------------------------------------------------
+ */
 #define ASK struct hm_witness_request
 static const struct hm_field ask_body_fields[] = {
     FIXED_ROW(ASK, nonce, HM_L_NONCE, "nonce", 16),
@@ -220,7 +220,8 @@ enum hm_status hm_witness_answer_open(const struct hm_crypto *c, struct hm_bytes
   return hm_object_open(c, object, &type_answer, point, answer, NULL, name);
 }
 
-/* ---- 65026 ---------------------------------------------------------------------------------------- */
+/* ---- 65026
+ * ---------------------------------------------------------------------------------------- */
 #define EXPORT struct hm_export
 static const struct hm_field export_count_fields[] = {
     FIXED_ROW(struct hm_export_count, entity, 0, "entity", 32),
@@ -241,8 +242,7 @@ static const struct hm_field export_body_fields[] = {
     OPT_UINT(EXPORT, context, has_context, HM_L_CONTEXT, "context", 1, 65535),
     LIST_ROW(EXPORT, exported, exported_count, HM_ORDERED, HM_L_EXPORTED, "exported", 0,
              HM_EXPORT_ENTITIES, &shape_export_count),
-    UMAP_ROW(EXPORT, skipped, skipped_count, HM_L_SKIPPED, "skipped", HM_EXPORT_SKIPS,
-             &shape_skip),
+    UMAP_ROW(EXPORT, skipped, skipped_count, HM_L_SKIPPED, "skipped", HM_EXPORT_SKIPS, &shape_skip),
     FIXED_ROW(EXPORT, root, HM_L_ROOT, "root", 32),
     OPT_STRING(EXPORT, recipient, has_recipient, HM_TSTR, HM_L_RECIPIENT, "recipient", 1,
                HM_TEXT_MAX),
@@ -299,7 +299,8 @@ enum hm_status hm_export_leaf(const struct hm_crypto *c, uint64_t sensor_entry, 
   return hm_leaf_hash(c, hm_out_bytes(&out), leaf);
 }
 
-/* ---- 65027 ------------------------------------------------------------------------------------------ */
+/* ---- 65027
+ * ------------------------------------------------------------------------------------------ */
 #define LAW struct hm_law
 static const struct hm_field law_body_fields[] = {
     CONST_ROW(HM_L_VER, "ver", HM_PROFILE),

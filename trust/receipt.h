@@ -41,12 +41,11 @@ struct hm_receipt {
 extern const struct hm_shape hm_shape_receipt;
 enum hm_status HM_MUST_CHECK hm_receipt_make(const struct hm_crypto *c,
                                              const struct hm_signer *signer,
-                                             const struct hm_receipt *receipt,
-                                             struct hm_out *out);
+                                             const struct hm_receipt *receipt, struct hm_out *out);
 /* point: of the authority (levels 6, 7), of the entity or its session key. */
 enum hm_status HM_MUST_CHECK hm_receipt_open(const struct hm_crypto *c, struct hm_bytes object,
-                                             const uint8_t point[64],
-                                             struct hm_receipt *receipt, uint8_t name[32]);
+                                             const uint8_t point[64], struct hm_receipt *receipt,
+                                             uint8_t name[32]);
 /* True for kinds only an authority may sign (level 6 and 7 kinds). */
 bool hm_receipt_is_authority_kind(uint64_t kind);
 
@@ -96,12 +95,12 @@ enum hm_status HM_MUST_CHECK hm_witness_answer_make(const struct hm_crypto *c,
                                                     const struct hm_witness_answer *answer,
                                                     struct hm_out *out);
 enum hm_status HM_MUST_CHECK hm_witness_answer_open(const struct hm_crypto *c,
-                                                    struct hm_bytes object,
-                                                    const uint8_t point[64],
+                                                    struct hm_bytes object, const uint8_t point[64],
                                                     struct hm_witness_answer *answer,
                                                     uint8_t name[32]);
 
-/* ---- 65026 export manifest --------------------------------------------------------------------- */
+/* ---- 65026 export manifest ---------------------------------------------------------------------
+ */
 enum { HM_EXPORT_ENTITIES = 32, HM_EXPORT_SKIPS = 8 };
 struct hm_export_count {
   uint8_t entity[32];
@@ -109,7 +108,7 @@ struct hm_export_count {
 };
 struct hm_export {
   uint64_t iat;
-  uint64_t kind; /* enum hm_export_kind */
+  uint64_t kind;  /* enum hm_export_kind */
   uint64_t count; /* sum of exported[].records */
   bool has_context, has_recipient;
   uint64_t context; /* iff kind export */
@@ -133,7 +132,8 @@ enum hm_status HM_MUST_CHECK hm_export_leaf(const struct hm_crypto *c, uint64_t 
                                             uint64_t record, const uint8_t record_leaf[32],
                                             uint8_t leaf[32]);
 
-/* ---- 65027 law ------------------------------------------------------------------------------------- */
+/* ---- 65027 law
+ * ------------------------------------------------------------------------------------- */
 struct hm_law {
   uint64_t iat;
   bool has_previous;

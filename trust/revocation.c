@@ -12,8 +12,8 @@ static const struct hm_field numbered_body_fields[] = {
     OPT_FIXED(REVOCATION, previous, has_previous, HM_L_PREVIOUS, "previous", 32),
     OPT_UINT(REVOCATION, since, has_since, HM_L_SINCE, "since", 0, HM_SECONDS_MAX),
 };
-static const struct hm_shape shape_numbered_body = {
-    "revocation-body", HM_MAP, ROWS(numbered_body_fields), sizeof(REVOCATION)};
+static const struct hm_shape shape_numbered_body = {"revocation-body", HM_MAP,
+                                                    ROWS(numbered_body_fields), sizeof(REVOCATION)};
 static const struct hm_field numbered_fields[] = {
     UINT_ROW(REVOCATION, iat, HM_CWT_IAT, "iat", 0, HM_SECONDS_MAX),
     FLAT_ROW(HM_CWT_OURS, "ours", &shape_numbered_body),
@@ -61,8 +61,8 @@ enum hm_status hm_revocation_open(const struct hm_crypto *c, struct hm_bytes obj
   struct hm_sign1 s;
   HM_TRY(hm_sign1_expect(object, HM_TYP_REVOCATION, &s));
   bool is_local = hm_decode(&hm_shape_local_revocation, s.payload, value, NULL) == HM_OK;
-  HM_TRY(hm_object_open(c, object, is_local ? &type_local : &type_numbered, point, value, NULL,
-                        name));
+  HM_TRY(
+      hm_object_open(c, object, is_local ? &type_local : &type_numbered, point, value, NULL, name));
   value->is_local = is_local;
   return HM_OK;
 }

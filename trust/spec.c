@@ -4,7 +4,7 @@
  */
 #include "trust/proof.h"
 
-#define OBJECT(variable, number, word, of) \
+#define OBJECT(variable, number, word, of)                                                         \
   static const struct hm_object variable = {(number), (word), (of)}
 
 OBJECT(binding, HM_TYP_BINDING, "binding", &hm_shape_binding);
@@ -47,21 +47,21 @@ OBJECT(hmk_link, 0, "proof item 7", &hm_shape_hmk_link);
 OBJECT(hmk_live, 0, "proof item 8", &hm_shape_hmk_live);
 
 const struct hm_object *const hm_object_table[] = {
-    &binding, &binding_s, &pairing,     &wish,    &request,       &ask,   &answer,  &completion,
-    &countersign, &receipt, &revocation, &local,  &checkpoint,    &time_object, &session,
-    &export_object, &law,  &batch,      &head,    &policy,        &encoder, &section, &handshake,
-    &log_proof, &control_entry, &live,  &facts,   &sensor,        &record, &inclusion,
-    &hmk_head, &hmk_checkpoint, &hmk_entry, &hmk_batch, &hmk_record, &hmk_witness, &hmk_link,
-    &hmk_live};
+    &binding,       &binding_s,      &pairing,     &wish,          &request,    &ask,
+    &answer,        &completion,     &countersign, &receipt,       &revocation, &local,
+    &checkpoint,    &time_object,    &session,     &export_object, &law,        &batch,
+    &head,          &policy,         &encoder,     &section,       &handshake,  &log_proof,
+    &control_entry, &live,           &facts,       &sensor,        &record,     &inclusion,
+    &hmk_head,      &hmk_checkpoint, &hmk_entry,   &hmk_batch,     &hmk_record, &hmk_witness,
+    &hmk_link,      &hmk_live};
 const size_t hm_object_count = sizeof hm_object_table / sizeof hm_object_table[0];
 
 const char *hm_field_kind_name(enum hm_field_kind kind, const struct hm_shape *of)
 {
   static const char *const names[] = {
-      [HM_UINT] = "uint",   [HM_CONST] = "constant", [HM_NINT] = "negative",
-      [HM_FIXED] = "bstr",  [HM_BSTR] = "bstr",      [HM_TSTR] = "tstr",
-      [HM_TEXT] = "text",   [HM_NIL] = "nil",        [HM_SHAPE] = "map",
-      [HM_LIST] = "list",   [HM_UMAP] = "map of uint", [HM_RAW] = "item"};
+      [HM_UINT] = "uint", [HM_CONST] = "constant", [HM_NINT] = "negative",    [HM_FIXED] = "bstr",
+      [HM_BSTR] = "bstr", [HM_TSTR] = "tstr",      [HM_TEXT] = "text",        [HM_NIL] = "nil",
+      [HM_SHAPE] = "map", [HM_LIST] = "list",      [HM_UMAP] = "map of uint", [HM_RAW] = "item"};
   if (kind == HM_SHAPE && of != NULL && of->form == HM_ARRAY)
     return "array";
   return names[kind];

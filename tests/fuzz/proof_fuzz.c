@@ -55,14 +55,17 @@ static bool run(const struct hm_crypto *engine, struct hm_bytes file, const uint
   size_t broken = 0;
   void *scratch = malloc(bytes);
   memcpy(authority.point, point, 64);
-  struct hm_proof_input in = {.file = file, .authorities = &authority, .authority_count = 1,
-                              .step = hear, .step_user = &broken, .scratch = scratch,
+  struct hm_proof_input in = {.file = file,
+                              .authorities = &authority,
+                              .authority_count = 1,
+                              .step = hear,
+                              .step_user = &broken,
+                              .scratch = scratch,
                               .scratch_len = bytes};
   enum hm_status status = hm_proof_verify(engine, &in, &verdict, &fault);
   bool proven = hm_verdict_is_proven(&verdict);
   insist(!proven || (status == HM_OK && broken == 0), "proven only without a broken link");
-  insist(status != HM_OK || proven || verdict.authorized == HM_ANSWER_UNKNOWN ||
-             verdict.has_broken,
+  insist(status != HM_OK || proven || verdict.authorized == HM_ANSWER_UNKNOWN || verdict.has_broken,
          "what is not proven names a link");
   insist(status == HM_OK || fault.sentence != NULL, "what is malformed says why");
   insist(broken == 0 || verdict.has_broken, "the first broken link is kept");

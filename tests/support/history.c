@@ -84,8 +84,7 @@ static void fill_record(struct history *h, const struct hm_stored_batch *batch, 
 }
 
 /* Picture and vector of a memory, behind their commitments. */
-static void fill_contents(const struct history *h, struct work *k, uint32_t at,
-                          struct hm_record *r)
+static void fill_contents(const struct history *h, struct work *k, uint32_t at, struct hm_record *r)
 {
   struct hm_stored_record *s = &k->records[at];
   if (r->type != HM_RECORD_MEMORY)
@@ -188,7 +187,8 @@ uint64_t history_batch(struct history *h, const uint64_t *types, uint32_t count)
   return k.batch.number;
 }
 
-/* ---- heads ------------------------------------------------------------------------------------ */
+/* ---- heads ------------------------------------------------------------------------------------
+ */
 static void live_row(struct hm_live_pairing *row, const struct world_key *camera,
                      const uint8_t certificate[32], uint64_t completion)
 {
@@ -249,8 +249,8 @@ uint64_t history_head(struct history *h)
   o = hm_out(checkpoint_object.data, sizeof checkpoint_object.data);
   MUST(hm_checkpoint_make(engine, &h->world.host.signer, &checkpoint, &o));
   checkpoint_object.len = o.len;
-  MUST(hm_store_append_control(h->store, &item, 1, world_bytes(&checkpoint_object),
-                               &h->head_entry, NULL));
+  MUST(hm_store_append_control(h->store, &item, 1, world_bytes(&checkpoint_object), &h->head_entry,
+                               NULL));
   return h->head_entry;
 }
 
@@ -265,7 +265,8 @@ uint64_t history_revoke(struct history *h, const uint8_t name[32], uint64_t iat)
   return keep_append(h->store, item_of(&object, h->world.now));
 }
 
-/* ---- the history -------------------------------------------------------------------------------- */
+/* ---- the history --------------------------------------------------------------------------------
+ */
 static void append_law(struct history *h)
 {
   struct world_object object;
@@ -286,8 +287,8 @@ static void append_second_camera(struct history *h, uint8_t seed)
              &h->completion_2_1, &h->receipt_2);
   keep_append(h->store, keep_binding(w, &h->camera_2_binding));
   keep_append(h->store, keep_pairing(w, &h->pairing_2));
-  h->completion_2_entry = keep_append(
-      h->store, keep_completion(&h->receipt_2, &h->completion_2_0, &h->completion_2_1));
+  h->completion_2_entry =
+      keep_append(h->store, keep_completion(&h->receipt_2, &h->completion_2_0, &h->completion_2_1));
   struct hm_pairing pairing;
   MUST(hm_pairing_open(engine, world_bytes(&h->pairing_2), w->authority.signer.point, NULL,
                        &pairing));

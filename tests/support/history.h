@@ -32,7 +32,7 @@ struct history {
   bool has_live;       /* the first pairing is in the live set of the next head */
   uint8_t seed;
   const uint8_t *encoder; /* hash of the next memories' encoder; NULL: the built-in one */
-  uint8_t quality;     /* clock quality of the next batches */
+  uint8_t quality;        /* clock quality of the next batches */
 };
 
 /* The world and an empty store; what is changed in the world now, the history tells. */

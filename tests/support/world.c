@@ -151,10 +151,8 @@ void world_pair(struct world *w, const struct world_key *a, const struct world_k
   uint8_t metadata[1024];
   struct hm_out m = hm_out(metadata, sizeof metadata);
   MUST(hm_policy_encode(&policy, &m));
-  struct hm_pairing p = {.exp = w->now + 30 * HM_DAY_S,
-                         .nbf = w->now,
-                         .iat = w->now,
-                         .metadata = hm_out_bytes(&m)};
+  struct hm_pairing p = {
+      .exp = w->now + 30 * HM_DAY_S, .nbf = w->now, .iat = w->now, .metadata = hm_out_bytes(&m)};
   struct hm_out o = object_out(pairing);
   MUST(hm_pairing_make(engine, &w->authority.signer, &p, &o));
   close_object(pairing, &o);
@@ -203,10 +201,8 @@ size_t world_log_proof(struct world *w, const struct world_object *certificate, 
 void world_revoke(struct world *w, uint64_t number, uint64_t iat, const uint8_t certificate[32],
                   const uint8_t previous[32], struct world_object *out)
 {
-  struct hm_revocation r = {.iat = iat,
-                            .number = number,
-                            .reason = HM_REASON_OPERATOR,
-                            .has_previous = previous != NULL};
+  struct hm_revocation r = {
+      .iat = iat, .number = number, .reason = HM_REASON_OPERATOR, .has_previous = previous != NULL};
   memcpy(r.certificate, certificate, 32);
   if (previous != NULL)
     memcpy(r.previous, previous, 32);

@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  *
- * Every object of the formats: what is made is opened and says the same; and, for every
- * table, every field missing, doubled, out of order, out of range, of another type or
- * unknown is refused. The mutations are made on the encoded bytes by a walker that
- * knows CBOR but none of our tables.
+ * Every object of the formats: what is made is opened and says the same; what its
+ * rules forbid is neither made nor opened.
  */
 #include "trust/proof.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 
 #include <cmocka.h>
 
@@ -20,341 +16,6 @@ static const struct hm_crypto *const engine = &hm_crypto_openssl;
 static struct world w;
 
 #define MUST(expression) assert_int_equal((expression), HM_OK)
-
-/* ---- samples: one value a shape with every optional field there ----------------------- */
-struct sample {
-  const struct hm_shape *shape;
-  uint8_t bytes[4096];
-  size_t len;
-};
-
-/* Fill a struct by its shape with values inside the limits, then encode. */
-static uint8_t filler[70000];
-
-static void fill(const struct hm_shape *shape, uint8_t *object, unsigned salt);
-
-static void fill_field(const struct hm_field *f, uint8_t *object, unsigned salt)
-{
-  uint64_t number = f->min + (f->max > f->min);
-  size_t len = (size_t)(f->min + (f->max > f->min));
-  struct hm_bytes text = {filler, len};
-  uint32_t count = (uint32_t)(f->max < 2 ? f->max : 2);
-  bool yes = true;
-  if (f->flags & (HM_OPTIONAL | HM_NIL_OK))
-    memcpy(object + f->has_at, &yes, sizeof yes);
-  switch (f->kind) {
-  case HM_UINT:
-    number = f->max > f->min + salt ? f->min + salt : f->max;
-    memcpy(object + f->at, &number, sizeof number);
-    break;
-  case HM_FIXED:
-    memset(object + f->at, (int)(0x10 + salt), (size_t)f->max);
-    break;
-  case HM_BSTR:
-  case HM_TSTR:
-    memcpy(object + f->at, &text, sizeof text);
-    break;
-  case HM_SHAPE:
-    fill(f->of, object + f->at, salt);
-    break;
-  case HM_LIST:
-    memcpy(object + f->count_at, &count, sizeof count);
-    for (uint32_t i = 0; i < count; i++)
-      fill(f->of, object + f->at + i * f->of->size, i);
-    break;
-  case HM_UMAP:
-    memcpy(object + f->count_at, &count, sizeof count);
-    for (uint32_t i = 0; i < count; i++) {
-      struct hm_uint_pair pair = {f->of->fields[0].min + i, f->of->fields[1].min};
-      memcpy(object + f->at + i * sizeof pair, &pair, sizeof pair);
-    }
-    break;
-  default:
-    break;
-  }
-}
-
-static void fill(const struct hm_shape *shape, uint8_t *object, unsigned salt)
-{
-  for (size_t i = 0; i < shape->field_count; i++)
-    fill_field(&shape->fields[i], object, salt);
-}
-
-static size_t sample(const struct hm_shape *shape, uint8_t *out, size_t cap)
-{
-  uint8_t *object = calloc(1, shape->size);
-  struct hm_where where = {NULL, 0};
-  struct hm_out o = hm_out(out, cap);
-  assert_non_null(object);
-  fill(shape, object, 1);
-  enum hm_status status = hm_encode(shape, object, &o, &where);
-  if (status != HM_OK)
-    fail_msg("%s: %s: %s", shape->name, where.field ? where.field : "-", hm_status_text(status));
-  free(object);
-  return o.len;
-}
-
-/* ---- a walker over CBOR that writes a changed copy ------------------------------------- */
-enum change { DROP, DOUBLE, SWAP, UNKNOWN, HUGE_UINT, OTHER_TYPE, LONGER, SHORTER, CHANGES };
-
-struct copy {
-  enum change change;
-  size_t target;  /* which place the change is made at */
-  size_t place;   /* counts places of that kind */
-  bool done;
-};
-
-static void copy_item(struct hm_cbor *c, struct hm_out *o, struct copy *k);
-
-static bool here(struct copy *k, enum change change)
-{
-  if (k->change != change)
-    return false;
-  bool hit = k->place++ == k->target;
-  k->done |= hit;
-  return hit;
-}
-
-/* Copy one key and value as they are. */
-static struct hm_bytes take_pair(struct hm_cbor *c)
-{
-  struct hm_bytes key, value;
-  MUST(hm_cbor_skip(c, &key));
-  MUST(hm_cbor_skip(c, &value));
-  return hm_bytes(key.data, key.len + value.len);
-}
-
-static void copy_map(struct hm_cbor *c, struct hm_out *o, size_t count, struct copy *k)
-{
-  bool unknown = here(k, UNKNOWN);
-  size_t extra = unknown ? 1 : 0;
-  size_t head_at = o->len;
-  hm_cbor_put_map(o, count + extra); /* patched below: all counts here are < 23 */
-  size_t written = 0;
-  for (size_t i = 0; i < count; i++) {
-    bool drop = here(k, DROP), twice = here(k, DOUBLE), swap = i + 1 < count && here(k, SWAP);
-    if (drop) {
-      take_pair(c);
-      continue;
-    }
-    if (swap) {
-      struct hm_bytes first = take_pair(c), second = take_pair(c);
-      hm_out_put(o, second.data, second.len);
-      hm_out_put(o, first.data, first.len);
-      written += 2;
-      i++;
-      continue;
-    }
-    struct hm_cbor before = *c;
-    struct hm_bytes key;
-    MUST(hm_cbor_skip(c, &key));
-    hm_out_put(o, key.data, key.len);
-    copy_item(c, o, k);
-    written++;
-    if (twice) {
-      struct hm_bytes pair = take_pair(&before);
-      hm_out_put(o, pair.data, pair.len);
-      written++;
-    }
-  }
-  if (unknown) {
-    hm_cbor_put_int(o, -100000);
-    hm_cbor_put_uint(o, 0);
-    written++;
-  }
-  if (o->data[head_at] < 0xa0 + 23)
-    o->data[head_at] = (uint8_t)(0xa0 + written);
-}
-
-static void copy_array(struct hm_cbor *c, struct hm_out *o, size_t count, struct copy *k)
-{
-  bool drop = count > 0 && count < 20 && here(k, DROP);
-  hm_cbor_put_array(o, count - drop);
-  for (size_t i = 0; i < count; i++) {
-    struct hm_bytes item;
-    if (drop && i == 0)
-      MUST(hm_cbor_skip(c, &item));
-    else
-      copy_item(c, o, k);
-  }
-}
-
-static void copy_string(const struct hm_cbor_head *h, struct hm_out *o, struct copy *k)
-{
-  uint8_t longer[70000];
-  struct hm_bytes text = h->text;
-  assert_true(text.len + 1 < sizeof longer);
-  memcpy(longer, text.data, text.len);
-  longer[text.len] = 'x';
-  if (here(k, LONGER))
-    text = hm_bytes(longer, text.len + 1);
-  else if (text.len > 0 && here(k, SHORTER))
-    text.len--;
-  if (h->type == HM_CBOR_BSTR)
-    hm_cbor_put_bstr(o, text);
-  else
-    hm_cbor_put_tstr(o, text);
-}
-
-static void copy_item(struct hm_cbor *c, struct hm_out *o, struct copy *k)
-{
-  struct hm_cbor_head h;
-  MUST(hm_cbor_next(c, &h));
-  bool plain = h.type == HM_CBOR_UINT || h.type == HM_CBOR_BSTR || h.type == HM_CBOR_TSTR;
-  bool other = plain && here(k, OTHER_TYPE);
-  switch (h.type) {
-  case HM_CBOR_UINT:
-    if (other)
-      hm_cbor_put_text(o, "x");
-    else
-      hm_cbor_put_uint(o, here(k, HUGE_UINT) ? 1ull << 63 : h.value);
-    return;
-  case HM_CBOR_BSTR:
-  case HM_CBOR_TSTR:
-    if (other)
-      hm_cbor_put_int(o, -7);
-    else
-      copy_string(&h, o, k);
-    return;
-  case HM_CBOR_ARRAY:
-    copy_array(c, o, (size_t)h.value, k);
-    return;
-  case HM_CBOR_MAP:
-    copy_map(c, o, (size_t)h.value, k);
-    return;
-  case HM_CBOR_NIL:
-    hm_cbor_put_nil(o);
-    return;
-  default:
-    fail_msg("a tag or a negative integer inside an object");
-  }
-}
-
-static bool is_optional(const struct hm_shape *shape)
-{
-  for (size_t i = 0; i < shape->field_count; i++)
-    if ((shape->fields[i].flags & HM_OPTIONAL) || shape->fields[i].kind == HM_LIST ||
-        shape->fields[i].kind == HM_UMAP ||
-        (shape->fields[i].of != NULL && is_optional(shape->fields[i].of)))
-      return true;
-  return false;
-}
-
-/* A changed copy is refused, or it says exactly what its bytes say. */
-static void check_change(const struct hm_shape *shape, struct hm_bytes original,
-                         enum change change)
-{
-  static uint8_t changed[70000], again[70000];
-  void *object = malloc(shape->size);
-  bool reached = true;
-  for (size_t target = 0; reached; target++) {
-    struct copy k = {change, target, 0, false};
-    struct hm_cbor c = hm_cbor(original);
-    struct hm_out o = hm_out(changed, sizeof changed);
-    copy_item(&c, &o, &k);
-    MUST(hm_out_status(&o));
-    reached = k.done;
-    enum hm_status status = hm_decode(shape, hm_out_bytes(&o), object, NULL);
-    if (!k.done) {
-      assert_int_equal(status, HM_OK);
-      continue;
-    }
-    bool never = change == DOUBLE || change == SWAP || change == UNKNOWN ||
-                 change == HUGE_UINT || change == OTHER_TYPE ||
-                 (change == DROP && !is_optional(shape));
-    if (never && status == HM_OK)
-      fail_msg("%s: change %d at place %zu is taken", shape->name, change, target);
-    if (status != HM_OK)
-      continue;
-    struct hm_out b = hm_out(again, sizeof again);
-    MUST(hm_encode(shape, object, &b, NULL));
-    assert_true(hm_bytes_equal(hm_out_bytes(&o), hm_out_bytes(&b)));
-  }
-  free(object);
-}
-
-static void every_field_of_every_object_is_watched(void **state)
-{
-  (void)state;
-  static uint8_t bytes[70000];
-  for (size_t i = 0; i < hm_object_count; i++) {
-    const struct hm_shape *shape = hm_object_table[i]->shape;
-    size_t len = sample(shape, bytes, sizeof bytes);
-    void *object = malloc(shape->size);
-    MUST(hm_decode(shape, hm_bytes(bytes, len), object, NULL));
-    free(object);
-    for (int change = DROP; change < CHANGES; change++)
-      check_change(shape, hm_bytes(bytes, len), (enum change)change);
-  }
-}
-
-static void every_truncation_and_trailing_byte_is_refused(void **state)
-{
-  (void)state;
-  static uint8_t bytes[70000];
-  for (size_t i = 0; i < hm_object_count; i++) {
-    const struct hm_shape *shape = hm_object_table[i]->shape;
-    size_t len = sample(shape, bytes, sizeof bytes - 1);
-    void *object = malloc(shape->size);
-    for (size_t cut = 0; cut < len; cut++)
-      assert_int_not_equal(hm_decode(shape, hm_bytes(bytes, cut), object, NULL), HM_OK);
-    bytes[len] = 0;
-    assert_int_not_equal(hm_decode(shape, hm_bytes(bytes, len + 1), object, NULL), HM_OK);
-    free(object);
-  }
-}
-
-/* Labels of a map stand in the bytewise order of their encodings; limits make sense. */
-static void check_table(const struct hm_shape *shape)
-{
-  uint8_t before[16], now[16];
-  size_t before_len = 0;
-  for (size_t i = 0; i < shape->field_count; i++) {
-    const struct hm_field *f = &shape->fields[i];
-    if (f->min > f->max)
-      fail_msg("%s: %s", shape->name, f->name);
-    if (f->of != NULL)
-      check_table(f->of);
-    if (shape->form != HM_MAP)
-      continue;
-    struct hm_out o = hm_out(now, sizeof now);
-    hm_cbor_put_int(&o, f->label);
-    if (i > 0) {
-      int order = memcmp(before, now, before_len < o.len ? before_len : o.len);
-      assert_true(order < 0);
-    }
-    memcpy(before, now, o.len);
-    before_len = o.len;
-    bool is_ours = strcmp(shape->name, "confirmation") != 0 &&
-                   strcmp(shape->name, "cose-key") != 0 && f->label >= 0 &&
-                   shape->fields[shape->field_count - 1].label != HM_CWT_OURS;
-    if (is_ours && hm_label_name((uint64_t)f->label) != NULL)
-      assert_string_equal(hm_label_name((uint64_t)f->label), f->name);
-  }
-}
-
-static void tables_are_in_order_and_named_by_the_label_table(void **state)
-{
-  (void)state;
-  for (size_t i = 0; i < hm_object_count; i++)
-    check_table(hm_object_table[i]->shape);
-}
-
-static bool count_row(void *user, const struct hm_spec_row *row)
-{
-  assert_non_null(row->field);
-  assert_non_null(hm_field_kind_name(row->kind, row->of));
-  ++*(size_t *)user;
-  return true;
-}
-
-static void the_specification_walks_every_field(void **state)
-{
-  (void)state;
-  size_t rows = 0;
-  hm_spec_walk(count_row, &rows);
-  assert_true(rows > 300);
-}
 
 /* ---- signed objects -------------------------------------------------------------------- */
 static void a_binding_says_what_the_entity_said(void **state)
@@ -376,9 +37,8 @@ static void a_hosted_entity_needs_its_hosts_countersignature(void **state)
   assert_int_equal(hm_binding_open(engine, object, authority, NULL, NULL, &e), HM_NOT_FOUND);
   assert_int_equal(hm_binding_open(engine, object, authority, &w.camera_entity, NULL, &e),
                    HM_MISMATCH);
-  assert_int_equal(
-      hm_binding_open(engine, object, w.host.signer.point, &w.host_entity, NULL, &e),
-      HM_BAD_SIGNATURE);
+  assert_int_equal(hm_binding_open(engine, object, w.host.signer.point, &w.host_entity, NULL, &e),
+                   HM_BAD_SIGNATURE);
 }
 
 /* Every bit of a certificate: flipped, it is never taken. */
@@ -425,8 +85,12 @@ static void lives_have_their_limits(void **state)
   (void)state;
   uint8_t buffer[HM_SIGN1_MAX];
   struct hm_out o = hm_out(buffer, sizeof buffer);
-  struct hm_session s = {.nbf = 100, .exp = 100 + HM_SESSION_MAX_S, .iat = 100, .first = 1,
-                         .purpose_count = 1, .purposes = {HM_PURPOSE_BATCHES}};
+  struct hm_session s = {.nbf = 100,
+                         .exp = 100 + HM_SESSION_MAX_S,
+                         .iat = 100,
+                         .first = 1,
+                         .purpose_count = 1,
+                         .purposes = {HM_PURPOSE_BATCHES}};
   memcpy(s.key, w.session.signer.point, 64);
   MUST(hm_session_make(engine, &w.host.signer, &s, &o));
   s.exp++;
@@ -487,12 +151,18 @@ static void receipts_have_what_their_kind_needs(void **state)
       {{.level = 5, .kind = HM_RECEIPT_BALANCE, .has_start = true}, HM_MALFORMED},
       {{.level = 5, .kind = HM_RECEIPT_SEGMENT_OPENED, .has_first = true, .has_count = true},
        HM_OK},
-      {{.level = 5, .kind = HM_RECEIPT_SEGMENT_OPENED, .has_first = true, .has_count = true,
+      {{.level = 5,
+        .kind = HM_RECEIPT_SEGMENT_OPENED,
+        .has_first = true,
+        .has_count = true,
         .count = 1},
        HM_MALFORMED},
       {{.level = 5, .kind = HM_RECEIPT_SEGMENT_CLOSED, .has_first = true, .has_count = true},
        HM_MALFORMED},
-      {{.level = 5, .kind = HM_RECEIPT_SEGMENT_CLOSED, .has_first = true, .has_count = true,
+      {{.level = 5,
+        .kind = HM_RECEIPT_SEGMENT_CLOSED,
+        .has_first = true,
+        .has_count = true,
         .has_data_range = true},
        HM_OK},
       {{.level = 5, .kind = HM_RECEIPT_EFFECTIVE, .has_certificate = true, .has_last_frame = true},
@@ -501,8 +171,7 @@ static void receipts_have_what_their_kind_needs(void **state)
   };
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
     struct hm_out o = hm_out(buffer, sizeof buffer);
-    assert_int_equal(hm_receipt_make(engine, &w.host.signer, &rows[i].receipt, &o),
-                     rows[i].status);
+    assert_int_equal(hm_receipt_make(engine, &w.host.signer, &rows[i].receipt, &o), rows[i].status);
   }
 }
 
@@ -519,8 +188,11 @@ static void revocations_know_their_two_bodies(void **state)
   o = hm_out(buffer, sizeof buffer);
   assert_int_equal(hm_revocation_make(engine, &w.authority.signer, &r, &o), HM_MALFORMED);
 
-  struct hm_revocation local = {.iat = 1, .is_local = true, .reason = HM_REASON_OPERATOR,
-                                .has_evidence = true, .evidence_count = 2};
+  struct hm_revocation local = {.iat = 1,
+                                .is_local = true,
+                                .reason = HM_REASON_OPERATOR,
+                                .has_evidence = true,
+                                .evidence_count = 2};
   memset(local.evidence[1], 1, 32);
   o = hm_out(buffer, sizeof buffer);
   MUST(hm_revocation_make(engine, &w.host.signer, &local, &o));
@@ -549,7 +221,10 @@ static void a_manifest_counts_what_it_lists(void **state)
 {
   (void)state;
   uint8_t buffer[HM_SIGN1_MAX];
-  struct hm_export e = {.iat = 1, .kind = HM_EXPORT_PROOF, .count = 3, .exported_count = 2,
+  struct hm_export e = {.iat = 1,
+                        .kind = HM_EXPORT_PROOF,
+                        .count = 3,
+                        .exported_count = 2,
                         .exported = {{{1}, 1}, {{2}, 2}}};
   struct hm_out o = hm_out(buffer, sizeof buffer);
   MUST(hm_export_make(engine, &w.host.signer, &e, &o));
@@ -647,13 +322,13 @@ static void a_record_has_what_its_type_needs(void **state)
   MUST(hm_record_encode(&good, &o, &where));
   MUST(hm_record_decode(hm_out_bytes(&o), &back, &where));
   assert_int_equal(back.trust[1], 200);
-#define REFUSED(change, name)                                               \
-  do {                                                                      \
-    r = good;                                                               \
-    change;                                                                 \
-    o = hm_out(buffer, sizeof buffer);                                      \
-    assert_int_equal(hm_record_encode(&r, &o, &where), HM_MALFORMED);       \
-    assert_string_equal(where.field, name);                                 \
+#define REFUSED(change, name)                                                                      \
+  do {                                                                                             \
+    r = good;                                                                                      \
+    change;                                                                                        \
+    o = hm_out(buffer, sizeof buffer);                                                             \
+    assert_int_equal(hm_record_encode(&r, &o, &where), HM_MALFORMED);                              \
+    assert_string_equal(where.field, name);                                                        \
   } while (0)
   REFUSED(r.has_pairings = false, "pairings");
   REFUSED(r.has_sensor_leaf = false, "sensor-leaf");
@@ -692,8 +367,8 @@ static void a_commitment_binds_kind_salt_and_bytes(void **state)
   uint8_t salt[16] = {1}, a[32], b[32], direct[32];
   struct hm_bytes content = hm_bytes("abc", 3);
   MUST(hm_commitment(engine, HM_COMMIT_PICTURE, salt, content, a));
-  const struct hm_bytes whole[3] = {{(const uint8_t *)"hallmark/1 picture\0", 19}, {salt, 16},
-                                    content};
+  const struct hm_bytes whole[3] = {
+      {(const uint8_t *)"hallmark/1 picture\0", 19}, {salt, 16}, content};
   MUST(engine->sha256(whole, 3, direct));
   assert_memory_equal(a, direct, 32);
   MUST(hm_commitment(engine, HM_COMMIT_VECTOR, salt, content, b));
@@ -708,8 +383,13 @@ static void a_batch_carries_its_proofs(void **state)
   (void)state;
   enum { LEAVES = 12 };
   uint8_t leaves[LEAVES][32], root[32], got[32], object[HM_SIGN1_MAX], proven[16384], name[32];
-  struct hm_batch_claims claims = {.iat = 5, .number = 1, .first = 1, .count = 9, .sensors = 2,
-                                   .control_size = 7}, back;
+  struct hm_batch_claims claims = {.iat = 5,
+                                   .number = 1,
+                                   .first = 1,
+                                   .count = 9,
+                                   .sensors = 2,
+                                   .control_size = 7},
+                         back;
   for (size_t i = 0; i < LEAVES; i++)
     memset(leaves[i], (int)(i + 1), 32);
   const uint8_t(*view)[32] = (const uint8_t(*)[32])leaves;
@@ -718,9 +398,8 @@ static void a_batch_carries_its_proofs(void **state)
   MUST(hm_batch_make(engine, &w.session.signer, &claims, root, &o));
   MUST(hm_batch_open(engine, hm_out_bytes(&o), w.session.signer.point, root, &back, name));
   assert_int_equal(back.count, 9);
-  assert_int_equal(
-      hm_batch_open(engine, hm_out_bytes(&o), w.host.signer.point, root, &back, name),
-      HM_MISMATCH);
+  assert_int_equal(hm_batch_open(engine, hm_out_bytes(&o), w.host.signer.point, root, &back, name),
+                   HM_MISMATCH);
   root[0] ^= 1;
   assert_int_equal(
       hm_batch_open(engine, hm_out_bytes(&o), w.session.signer.point, root, &back, name),
@@ -819,7 +498,6 @@ static void words_and_codes_are_one_to_one(void **state)
 static int start(void **state)
 {
   (void)state;
-  memset(filler, 'a', sizeof filler);
   world_make(&w, 1);
   return 0;
 }
@@ -827,10 +505,6 @@ static int start(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(every_field_of_every_object_is_watched),
-      cmocka_unit_test(every_truncation_and_trailing_byte_is_refused),
-      cmocka_unit_test(tables_are_in_order_and_named_by_the_label_table),
-      cmocka_unit_test(the_specification_walks_every_field),
       cmocka_unit_test(a_binding_says_what_the_entity_said),
       cmocka_unit_test(a_hosted_entity_needs_its_hosts_countersignature),
       cmocka_unit_test(no_bit_of_a_certificate_is_free),

@@ -159,8 +159,8 @@ static void two_transcripts_are_no_pairing(void **state)
   struct hm_completion c;
   struct hm_receipt receipt;
   MUST(hm_completion_open(engine, world_bytes(&w->completion_1), w->camera.signer.point, &c, NULL));
-  MUST(hm_receipt_open(engine, world_bytes(&w->receipt), w->authority.signer.point, &receipt,
-                       NULL));
+  MUST(
+      hm_receipt_open(engine, world_bytes(&w->receipt), w->authority.signer.point, &receipt, NULL));
   c.transcript[0] ^= 1;
   struct hm_out o = hm_out(w->completion_1.data, sizeof w->completion_1.data);
   MUST(hm_completion_make(engine, &w->camera.signer, &c, &o));
@@ -271,7 +271,8 @@ static void neighbouring_batches_name_each_other(void **state)
   free(file);
 }
 
-/* ---- witnesses and older checkpoints ----------------------------------------------------------- */
+/* ---- witnesses and older checkpoints -----------------------------------------------------------
+ */
 enum { ITEMS = 48 };
 struct parts {
   struct hm_bytes item[ITEMS];
@@ -328,7 +329,9 @@ static void insert_entry(struct parts *p, uint64_t number, uint64_t size)
   struct hm_log_entry entry;
   struct hm_log *log = hm_store_control(h.store);
   MUST(hm_log_entry(log, number, buffer, sizeof buffer, &entry));
-  struct hm_hmk_entry item = {.control = number, .object = entry.object, .has_way = true,
+  struct hm_hmk_entry item = {.control = number,
+                              .object = entry.object,
+                              .has_way = true,
                               .attached_count = entry.attached_count};
   memcpy(item.attached, entry.attached, sizeof item.attached);
   MUST(hm_log_inclusion(engine, hm_log_node, log, size, number - 1, &item.way));
@@ -355,8 +358,8 @@ static void insert_witness(struct parts *p, const struct world_key *key, uint64_
   uint64_t covers;
   struct hm_checkpoint checkpoint;
   struct hm_witness_answer answer = {.iat = iat, .role = HM_WITNESS_EXISTENCE};
-  MUST(hm_log_checkpoint(hm_store_control(h.store), size, checkpoint_bytes,
-                         sizeof checkpoint_bytes, &len, &covers));
+  MUST(hm_log_checkpoint(hm_store_control(h.store), size, checkpoint_bytes, sizeof checkpoint_bytes,
+                         &len, &covers));
   assert_int_equal(covers, size);
   MUST(hm_checkpoint_open(engine, hm_bytes(checkpoint_bytes, len), NULL, &checkpoint,
                           answer.certificate));
@@ -524,7 +527,8 @@ static void a_link_that_no_witness_names_is_one_too_many(void **state)
   free(file);
 }
 
-/* ---- what a batch shows ---------------------------------------------------------------------------- */
+/* ---- what a batch shows
+ * ---------------------------------------------------------------------------- */
 /* The file of m1 with its batch item made anew: paths for these leaves, so many sensor leaves. */
 static struct hm_verdict with_batch(const uint32_t *indices, size_t count, uint32_t leaves)
 {
@@ -543,8 +547,8 @@ static struct hm_verdict with_batch(const uint32_t *indices, size_t count, uint3
   MUST(hm_store_batch(h.store, 1, buffer, sizeof buffer, &stored));
   MUST(hm_store_batch_leaves(h.store, 1, tree, &leaf_count));
   struct hm_out o = hm_out(receipt, sizeof receipt);
-  MUST(hm_batch_with_proofs(engine, stored.receipt, (const uint8_t(*)[32])tree, leaf_count,
-                            indices, count, &o));
+  MUST(hm_batch_with_proofs(engine, stored.receipt, (const uint8_t(*)[32])tree, leaf_count, indices,
+                            count, &o));
   for (size_t i = 0; i < p.count; i++) {
     (void)key_of(p.item[i], &kind);
     if (kind != HM_ITEM_BATCH)

@@ -212,8 +212,7 @@ static void a_record_after_the_checkpoint_is_not_yet_in_the_log(void **state)
   struct hm_fault fault;
   history_batch(&h, types, 1);
   assert_int_equal(hm_prove(engine, h.store, &six, 1, NULL, &bytes, &len, &fault), HM_STALE);
-  assert_int_equal(hm_prove(engine, h.store, &seven, 1, NULL, &bytes, &len, &fault),
-                   HM_NOT_FOUND);
+  assert_int_equal(hm_prove(engine, h.store, &seven, 1, NULL, &bytes, &len, &fault), HM_NOT_FOUND);
   history_head(&h);
   check_proven(&six, 1);
 }
@@ -276,8 +275,8 @@ static void a_later_revocation_is_said_and_does_not_undo(void **state)
   struct hm_verdict v;
   world_revoke(&h.world, 1, h.world.now + 100, h.world.camera.signer.kid, NULL, &object);
   struct hm_bytes given = world_bytes(&object);
-  struct asked a = {.authority = h.world.authority.signer.point, .revocations = &given,
-                    .revocation_count = 1};
+  struct asked a = {
+      .authority = h.world.authority.signer.point, .revocations = &given, .revocation_count = 1};
   MUST(ask(file, &a, &v));
   assert_true(hm_verdict_is_proven(&v));
   assert_true(v.is_revoked_later);
@@ -296,8 +295,8 @@ static void a_revocation_dated_before_the_batch_says_no(void **state)
     struct hm_verdict v;
     world_revoke(&h.world, 1, h.world.now, named[i], NULL, &object);
     struct hm_bytes given = world_bytes(&object);
-    struct asked a = {.authority = h.world.authority.signer.point, .revocations = &given,
-                      .revocation_count = 1};
+    struct asked a = {
+        .authority = h.world.authority.signer.point, .revocations = &given, .revocation_count = 1};
     MUST(ask(file, &a, &v));
     assert_int_equal(v.authorized, HM_ANSWER_NO);
     assert_int_equal(v.intact, HM_ANSWER_YES);
@@ -316,8 +315,8 @@ static void a_given_revocation_must_be_the_authoritys(void **state)
   world_make(&other, 78);
   world_revoke(&other, 1, h.world.now, h.world.camera.signer.kid, NULL, &object);
   struct hm_bytes given = world_bytes(&object);
-  struct asked a = {.authority = h.world.authority.signer.point, .revocations = &given,
-                    .revocation_count = 1};
+  struct asked a = {
+      .authority = h.world.authority.signer.point, .revocations = &given, .revocation_count = 1};
   assert_int_equal(ask(file, &a, &v), HM_DENIED);
   assert_false(hm_verdict_is_proven(&v));
   forget(file);
@@ -528,7 +527,8 @@ static void no_item_is_there_for_nothing(void **state)
   forget(more);
 }
 
-/* ---- what it is not ----------------------------------------------------------------------------- */
+/* ---- what it is not -----------------------------------------------------------------------------
+ */
 static void other_kinds_of_file_are_refused_by_name(void **state)
 {
   (void)state;
@@ -557,8 +557,8 @@ static void hostile_heads_are_refused_at_once(void **state)
   size_t bytes;
   static const uint8_t huge_array[] = {0x9b, 0, 0, 0, 1, 0, 0, 0, 0};
   static const uint8_t endless[] = {0x9f, 0x00};
-  const struct hm_bytes files[] = {{huge_array, sizeof huge_array}, {endless, sizeof endless},
-                                   {NULL, 0}};
+  const struct hm_bytes files[] = {
+      {huge_array, sizeof huge_array}, {endless, sizeof endless}, {NULL, 0}};
   for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
     assert_int_equal(hm_status_row(hm_proof_scratch(files[i], &bytes, &fault))->exit_code, 6);
   uint8_t file[64]; /* 65,535 items that are not there */
@@ -579,8 +579,11 @@ static void too_little_scratch_is_said(void **state)
   MUST(hm_proof_scratch(file, &bytes, NULL));
   assert_true(bytes < 40960);
   void *scratch = malloc(bytes);
-  struct hm_proof_input in = {.file = file, .authorities = &authority, .authority_count = 1,
-                              .scratch = scratch, .scratch_len = bytes - 1};
+  struct hm_proof_input in = {.file = file,
+                              .authorities = &authority,
+                              .authority_count = 1,
+                              .scratch = scratch,
+                              .scratch_len = bytes - 1};
   assert_int_equal(hm_proof_verify(engine, &in, &v, NULL), HM_SHORT_BUFFER);
   assert_false(hm_verdict_is_proven(&v));
   free(scratch);
