@@ -95,6 +95,13 @@ expect 0 "proven" hm why m2 --json
 openssl ecparam -name prime256v1 -genkey -noout 2>/dev/null | openssl ec -pubout >"$WORK/other.pub" 2>/dev/null
 expect 1 "is signed by another authority" hm why m1 --authority "$WORK/other.pub"
 is "all pages" "$(hm status --json | jq -r .store.memories)" "$(hm query --all --json | wc -l)"
+is "a filter by sensor and number" m4 "$(hm query --sensor pan --context drive --since m4 --until m5 --json | jq -r .id)"
+expect 1 "no memory fits" hm query --context training
+expect 1 "no memory fits" hm query --trust 1 --value 1
+expect 1 "no memory fits" hm query --until 2020-01-01
+checks=$((checks + 1))
+hm query --trust '>=0.7' -k 500 --json | jq -es 'length > 0 and all(.trust >= 0.7)' >/dev/null ||
+  say_fail "--trust lets others through"
 is "proven in the table" 5 "$(hm query --until m6 -k 5 | grep -c ' proven$')"
 
 # ---- proof files: a stranger checks ------------------------------------------------------------
@@ -155,6 +162,19 @@ expect 0 "pan" hm --store "$STATE" ls
 expect 0 "genesis" hm --store "$STATE/store" log
 expect 4 - hm --store "$STATE" revoke pan
 expect 1 "BROKEN" hm verify --authority "$WORK/other.pub"
+expect 0 "2 memories" hm --store "$STATE" proof m1 m2 --out "$WORK/idle.hmk"
+expect 0 "proven" hm verify "$WORK/idle.hmk" --authority "$PUB"
+expect 0 "detected" hm --store "$STATE" demo tamper m1
+expect 0 - hm init --state "$WORK/forged" # another identity and authority, consistent in themselves
+expect 0 "proven" hm verify --store "$WORK/forged" --authority "$WORK/forged/etc/trust.d/home.pub"
+expect 1 "c2: BROKEN" hm verify --store "$WORK/forged" --authority "$PUB"
+
+# A configuration is taken whole or not at all, and says where it is wrong.
+printf '[store]\nlimit = 1G ; small disk\n' >"$STATE/etc/hallmark.conf"
+expect 6 "hallmark.conf:2" timeout 10 "$BIN/hallmarkd" --state "$STATE"
+printf '[store]\nlimit = 1G\nlimit = 2G\n' >"$STATE/etc/hallmark.conf"
+expect 6 "hallmark.conf:3" timeout 10 "$BIN/hallmarkd" --state "$STATE"
+rm "$STATE/etc/hallmark.conf"
 
 # Damaged files: exit 7 (or 1 where a signed byte changed), and not a byte is written.
 damage() { # NAME COMMAND WANTED...
