@@ -12,12 +12,16 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+enum { MEMORY_SECRETS = 16 };
+
 /* May this process read pid's memory? Programs of ours forbid it to all but root. */
 bool memory_is_readable(pid_t pid);
 
-/* How many places of pid's memory hold either half of the 32-byte secret, in either
- * byte order (a big number's limbs stand the other way round). Fails the running test
- * where the memory cannot be read. Mappings over 1 GiB (sanitizers' shadows) are left out. */
-size_t memory_find(pid_t pid, const uint8_t secret[32]);
+/* For each secret: in how many places of pid's memory either half of it stands, in
+ * either byte order (a big number's limbs stand the other way round). One pass over all
+ * pages that are there, so that a program with a deadline can be looked at. Fails the
+ * running test where the memory cannot be read. Mappings over 4 GiB (the shadows of
+ * sanitizers) are left out. */
+void memory_find(pid_t pid, const uint8_t (*secrets)[32], size_t count, size_t *hits);
 
 #endif

@@ -134,14 +134,16 @@ static struct hm_bytes said(int role)
 /* Every secret in both processes; is_running: those of is_held have to be found. */
 static void look(const char *when, bool is_running)
 {
+  size_t hits[2][SECRETS];
+  for (int role = 0; role < 2; role++)
+    memory_find(process[role].pid, (const uint8_t(*)[32])secret, SECRETS, hits[role]);
   for (int s = 0; s < SECRETS; s++)
     for (int role = 0; role < 2; role++) {
-      size_t hits = memory_find(process[role].pid, secret[s]);
       bool expected = is_running && is_held[s][role];
-      if (hits > 0 || is_held[s][role])
-        printf("%s: %-12s in %c: %zu\n", when, secret_names[s], 'A' + role, hits);
-      if ((hits > 0) != expected)
-        fail_msg("%s: %s in %c: %zu places", when, secret_names[s], 'A' + role, hits);
+      if (hits[role][s] > 0 || is_held[s][role])
+        printf("%s: %-12s in %c: %zu\n", when, secret_names[s], 'A' + role, hits[role][s]);
+      if ((hits[role][s] > 0) != expected)
+        fail_msg("%s: %s in %c: %zu places", when, secret_names[s], 'A' + role, hits[role][s]);
     }
 }
 

@@ -122,9 +122,11 @@ static void learn(const struct hm_auth_pair_answer *answer)
 
 static void look(const char *when, bool is_running)
 {
+  size_t in_daemon[LOOKED_FOR], in_authority[LOOKED_FOR];
+  memory_find(house.daemon, (const uint8_t(*)[32])looked_for, LOOKED_FOR, in_daemon);
+  memory_find(house.authority, (const uint8_t(*)[32])looked_for, LOOKED_FOR, in_authority);
   for (int s = 0; s < LOOKED_FOR; s++) {
-    size_t daemon = memory_find(house.daemon, looked_for[s]);
-    size_t authority = memory_find(house.authority, looked_for[s]);
+    size_t daemon = in_daemon[s], authority = in_authority[s];
     bool is_secret = s < SECTION_A;
     printf("%s: %-17s hallmarkd %zu, hallmark-authority %zu\n", when, names[s], daemon, authority);
     if (is_running && is_secret && daemon == 0)
