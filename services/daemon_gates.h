@@ -37,6 +37,7 @@ struct hm_gate_link {
   uint16_t granted[HM_GATE_CONTEXTS];
   uint64_t generation;    /* observers: marks the tokens of this connection */
   uint64_t acked, done_mask, newest_seq;
+  uint64_t newest_frame; /* of its peripheral records */
   bool has_news;          /* an ACK is due */
 };
 

@@ -252,6 +252,10 @@ bool hm_gate_on_closed(struct hm_gate_link *link, const struct hm_gate_message *
   GPtrArray *shuts = link->core->gates->shuts;
   if (m->u.closed.last_frame > link->bound->last_frame)
     link->bound->last_frame = m->u.closed.last_frame;
+  /* Only the answer to a REVOKE counts. What a gate says unasked, when its lease ran out,
+   * may cross a grant that opens it again. */
+  if (m->u.closed.reason != HM_GATE_REVOKED)
+    return true;
   for (guint i = 0; i < shuts->len; i++) {
     struct shut *shut = shuts->pdata[i];
     if (shut->is_over || shut->bound != link->bound || !names_all(m, shut))

@@ -12,6 +12,7 @@
  * Results come back in any order (a refused record does not wait for a batch); the
  * ACK says the highest seq up to which nothing is missing.
  */
+#include "sensors/descriptor.h"
 #include "sensors/peripheral.h"
 #include "services/daemon_gates.h"
 #include "services/text.h"
@@ -36,6 +37,31 @@ static uint64_t frame_of(const struct hm_bound *bound, const struct hm_periphera
   return high | record->sequence;
 }
 
+/* A bucket a sensor: each of these closes a batch, so a lying client must not make many. */
+static bool may_close_batch(struct hm_bound *bound)
+{
+  uint64_t now = hm_boottime_ns();
+  if (bound->event_tokens_ns == 0) {
+    bound->event_tokens = EVENTS_BURST;
+    bound->event_tokens_ns = now;
+  }
+  uint64_t earned = (now - bound->event_tokens_ns) / 1000000000u;
+  bound->event_tokens = (unsigned)MIN(bound->event_tokens + earned, (uint64_t)EVENTS_BURST);
+  bound->event_tokens_ns += earned * 1000000000u;
+  if (bound->event_tokens == 0)
+    return false;
+  bound->event_tokens--;
+  return true;
+}
+
+/* Numbers rise on a connection, but for a source that was started again. */
+static bool does_rise(struct hm_gate_link *link, uint64_t frame)
+{
+  bool rises = frame > link->newest_frame;
+  link->newest_frame = frame;
+  return rises || may_close_batch(link->bound);
+}
+
 bool hm_gate_on_peripheral(struct hm_gate_link *link, const struct hm_gate_message *m)
 {
   struct hm_bound *bound = link->bound;
@@ -47,6 +73,10 @@ bool hm_gate_on_peripheral(struct hm_gate_link *link, const struct hm_gate_messa
     return false;
   }
   uint64_t frame = frame_of(bound, &record);
+  if (!does_rise(link, frame)) {
+    hm_gate_close(link, HM_POLICY, "peripheral records: frame numbers fall more than once a second");
+    return false;
+  }
   hm_bound_saw_frame(bound, frame);
   bound->frames_seen++;
   if (bound->slot == 0)
@@ -103,6 +133,39 @@ static void fill_observation(struct hm_gate_link *link, const struct hm_gate_mes
   memcpy(o->encoder, m->u.observe.encoder, HM_HASH);
 }
 
+/* What this daemon can see to be false, before anything is signed: a frame that no gate
+ * and no peripheral record told of, an encoder that nobody bound, a vector that is not
+ * the encoder's function of the picture. */
+static const char *why_false(const struct hm_bound *bound, const struct hm_observation *o)
+{
+  int8_t vector[HM_VECTOR_DIMENSION];
+  if (o->frame > bound->last_frame)
+    return "no gate told of this frame";
+  if (o->vector.len == 0)
+    return NULL;
+  if (memcmp(o->encoder, hm_region_encoder_hash, HM_HASH) != 0)
+    return "its encoder is not built in, and none is bound";
+  if (o->vector.len != sizeof vector || o->picture.len != HM_PICTURE_BYTES)
+    return "hm-region/1 makes 256 bytes of a picture of 3072, both wanted";
+  hm_region_encode(o->picture.data, vector);
+  return memcmp(o->vector.data, vector, sizeof vector) == 0
+             ? NULL
+             : "its vector is not hm-region/1 of its picture";
+}
+
+/* Why a record may not go to the writer, or NULL where it went. */
+static const char *hand_in(struct hm_gate_link *link, const struct hm_observation *o)
+{
+  const char *why = why_false(link->bound, o);
+  enum hm_status status = HM_REVOKED;
+  if (why != NULL)
+    return why;
+  if (link->bound->slot != 0)
+    status = hm_writer_observe(link->core->writer, o);
+  link->bound->is_inbox_full = status == HM_FULL;
+  return status == HM_OK ? NULL : hm_status_text(status);
+}
+
 /* seq is settled: durable or refused. Everything up to acked is. */
 static void settle(struct hm_gate_link *link, uint64_t seq)
 {
@@ -137,16 +200,14 @@ bool hm_gate_on_observe(struct hm_gate_link *link, const struct hm_gate_message 
   }
   link->newest_seq = seq;
   fill_observation(link, m, &o);
-  enum hm_status status = bound->slot == 0 ? HM_REVOKED
-                                           : hm_writer_observe(link->core->writer, &o);
-  if (status == HM_OK) {
+  const char *why = hand_in(link, &o);
+  if (why == NULL) {
     bound->waiting_records++;
     return true;
   }
-  bound->is_inbox_full = status == HM_FULL;
   bound->refused++;
   hm_log(HM_LOG_WARNING, "observe", "%s: record of frame %llu refused: %s", bound->name,
-         (unsigned long long)o.frame, hm_status_text(status));
+         (unsigned long long)o.frame, why);
   settle(link, seq);
   return send_ack(link);
 }
@@ -215,23 +276,6 @@ static const struct {
     {HM_GATE_EVENT_STATE, HM_EVENT_SENSOR_STATE},
 };
 
-/* A bucket a sensor: an event closes a batch, so a lying client must not make many. */
-static bool may_record(struct hm_bound *bound)
-{
-  uint64_t now = hm_boottime_ns();
-  if (bound->event_tokens_ns == 0) {
-    bound->event_tokens = EVENTS_BURST;
-    bound->event_tokens_ns = now;
-  }
-  uint64_t earned = (now - bound->event_tokens_ns) / 1000000000u;
-  bound->event_tokens = (unsigned)MIN(bound->event_tokens + earned, (uint64_t)EVENTS_BURST);
-  bound->event_tokens_ns += earned * 1000000000u;
-  if (bound->event_tokens == 0)
-    return false;
-  bound->event_tokens--;
-  return true;
-}
-
 static void record_event(struct hm_core *core, struct hm_bound *bound, uint64_t kind,
                          uint64_t frame, const char *text)
 {
@@ -243,7 +287,7 @@ static void record_event(struct hm_core *core, struct hm_bound *bound, uint64_t 
                                  .has_frame = frame != 0,
                                  .frame = frame};
   event.has_count = hm_text_uint(text, UINT32_MAX, &event.count) == HM_OK;
-  if (bound->slot == 0 || !may_record(bound))
+  if (bound->slot == 0 || !may_close_batch(bound))
     return;
   if (hm_writer_event(core->writer, &event) != HM_OK)
     hm_log(HM_LOG_WARNING, "event", "%s: an event was lost: the inbox is full", bound->name);
