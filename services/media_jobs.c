@@ -7,6 +7,7 @@
 #include "services/media_jobs.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <gst/app/gstappsink.h>
 #include <gst/app/gstappsrc.h>
 #include <gst/video/video.h>
@@ -29,7 +30,7 @@ struct description {
 static void limit_myself(void)
 {
   const struct rlimit cpu = {HM_JOB_SECONDS, HM_JOB_SECONDS};
-  const struct rlimit memory = {UINT64_C(3) << 29, UINT64_C(3) << 29};
+  const struct rlimit memory = {UINT64_C(4) << 30, UINT64_C(4) << 30};
 
   (void)setrlimit(RLIMIT_CPU, &cpu);
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
@@ -39,16 +40,71 @@ static void limit_myself(void)
 #endif
 }
 
+/* Decoders' libraries print what they think of a file; the answer is one line, ours.
+ * Returns what loud() takes. */
+static int quiet(void)
+{
+  int saved = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
+  int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+  if (nowhere >= 0) {
+    (void)dup2(nowhere, STDERR_FILENO);
+    close(nowhere);
+  }
+  return saved;
+}
+
+static void loud(int saved)
+{
+  if (saved < 0)
+    return;
+  (void)dup2(saved, STDERR_FILENO);
+  close(saved);
+}
+
 /* ---- one decoded frame ----------------------------------------------------------- */
 
-static GstElement *decoder(const char *path, struct hm_error *err)
+/* The decoder asks here before it makes room for a frame: a picture over the limit is
+ * refused by its header. */
+static GstPadProbeReturn note_size(GstPad *pad, GstPadProbeInfo *info, gpointer data)
+{
+  struct description *d = (struct description *)data;
+  GstEvent *event = GST_PAD_PROBE_INFO_EVENT(info);
+  GstCaps *caps = NULL;
+  gint width = 0, height = 0;
+
+  (void)pad;
+  if (GST_EVENT_TYPE(event) != GST_EVENT_CAPS)
+    return GST_PAD_PROBE_OK;
+  gst_event_parse_caps(event, &caps);
+  gst_structure_get_int(gst_caps_get_structure(caps, 0), "width", &width);
+  gst_structure_get_int(gst_caps_get_structure(caps, 0), "height", &height);
+  d->width = (guint)width;
+  d->height = (guint)height;
+  return GST_PAD_PROBE_OK;
+}
+
+static void set_limit(GstElement *pipe, struct description *d)
+{
+  g_autoptr(GstElement) limit = gst_bin_get_by_name(GST_BIN(pipe), "limit");
+  g_autoptr(GstPad) pad = gst_element_get_static_pad(limit, "sink");
+  g_autoptr(GstCaps) caps =
+      gst_caps_new_simple("video/x-raw", "width", GST_TYPE_INT_RANGE, 1, HM_FRAME_MAX_SIDE,
+                          "height", GST_TYPE_INT_RANGE, 1, HM_FRAME_MAX_SIDE, NULL);
+
+  g_object_set(limit, "caps", caps, NULL);
+  gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, note_size, d, NULL);
+}
+
+static GstElement *decoder(const char *path, struct description *d, struct hm_error *err)
 {
   g_autoptr(GError) error = NULL;
   g_autoptr(GstElement) source = NULL;
-  GstElement *pipe = gst_parse_launch("filesrc name=s ! decodebin ! video/x-raw ! videoconvert ! "
-                                      "video/x-raw,format=(string){ I420, NV12, GRAY8, RGB } ! "
-                                      "appsink name=out sync=false max-buffers=1 drop=false",
-                                      &error);
+  GstElement *pipe =
+      gst_parse_launch("filesrc name=s ! decodebin ! capsfilter name=limit ! videoconvert ! "
+                       "video/x-raw,format=(string){ I420, NV12, GRAY8, RGB } ! "
+                       "appsink name=out sync=false max-buffers=1 drop=false",
+                       &error);
 
   if (pipe == NULL) {
     hm_fail(err, HM_UNSUPPORTED, "GStreamer's base plugins are not installed: %s", error->message);
@@ -56,6 +112,7 @@ static GstElement *decoder(const char *path, struct hm_error *err)
   }
   source = gst_bin_get_by_name(GST_BIN(pipe), "s");
   g_object_set(source, "location", path, NULL);
+  set_limit(pipe, d);
   return pipe;
 }
 
@@ -159,9 +216,6 @@ static enum hm_status describe_sample(GstSample *sample, const char *path, struc
     return hm_fail(err, HM_MALFORMED, "%s: its format is not known", path);
   d->width = (guint)GST_VIDEO_INFO_WIDTH(&info);
   d->height = (guint)GST_VIDEO_INFO_HEIGHT(&info);
-  if (d->width > HM_FRAME_MAX_SIDE || d->height > HM_FRAME_MAX_SIDE)
-    return hm_fail(err, HM_TOO_LARGE, "%s: %u x %u pixels, the limit is %d a side", path, d->width,
-                   d->height, HM_FRAME_MAX_SIDE);
   if (!gst_video_frame_map(&frame, &info, gst_sample_get_buffer(sample), GST_MAP_READ))
     return hm_fail(err, HM_MALFORMED, "%s: its first frame is shorter than it says", path);
   status = GST_VIDEO_INFO_FORMAT(&info) == GST_VIDEO_FORMAT_RGB ? from_rgb(&frame, d)
@@ -192,23 +246,29 @@ static void print(const struct description *d)
 
 enum hm_status media_job_describe(const char *path, struct hm_error *err)
 {
-  struct description d;
+  struct description d = {0};
   g_autoptr(GstElement) pipe = NULL;
   g_autoptr(GstSample) sample = NULL;
   struct stat what;
   enum hm_status status;
+  int saved;
 
   if (access(path, R_OK) != 0 || stat(path, &what) != 0)
     return hm_fail_errno(err, errno == ENOENT ? HM_NOT_FOUND : HM_IO, errno, "%s", path);
   if (!S_ISREG(what.st_mode))
     return hm_fail(err, HM_WRONG_TYPE, "%s: not a regular file", path);
   limit_myself();
-  pipe = decoder(path, err);
+  pipe = decoder(path, &d, err);
   if (pipe == NULL)
     return err->status;
+  saved = quiet();
   sample = first_frame(pipe, path, err);
+  if (sample == NULL && (d.width > HM_FRAME_MAX_SIDE || d.height > HM_FRAME_MAX_SIDE))
+    hm_fail(err, HM_TOO_LARGE, "%s: %u x %u pixels, the limit is %d a side", path, d.width,
+            d.height, HM_FRAME_MAX_SIDE);
   status = sample != NULL ? describe_sample(sample, path, &d, err) : err->status;
   gst_element_set_state(pipe, GST_STATE_NULL);
+  loud(saved);
   if (status == HM_OK)
     print(&d);
   return status;

@@ -57,6 +57,16 @@ static gboolean is_video(const GstCaps *caps)
          gst_structure_has_name(gst_caps_get_structure(caps, 0), "video/x-raw");
 }
 
+static gboolean is_too_large(const GstCaps *caps)
+{
+  const GstStructure *s = gst_caps_get_structure(caps, 0);
+  gint width = 0, height = 0;
+
+  gst_structure_get_int(s, "width", &width);
+  gst_structure_get_int(s, "height", &height);
+  return width > HM_FRAME_MAX_SIDE || height > HM_FRAME_MAX_SIDE;
+}
+
 /* Video is decoded, the rest is left as it is and unlinked. */
 static gboolean autoplug_continue(GstElement *decode, GstPad *pad, GstCaps *caps, gpointer data)
 {
@@ -102,6 +112,11 @@ static void link_video(struct media_pipeline *p, GstPad *pad)
     caps = gst_pad_query_caps(pad, NULL);
   if (!is_video(caps) || gst_pad_is_linked(into))
     return;
+  if (is_too_large(caps)) {
+    GST_ELEMENT_ERROR(p->gate, STREAM, FORMAT,
+                      ("its video has more than %d pixels a side", HM_FRAME_MAX_SIDE), (NULL));
+    return;
+  }
   converter = converter_for(caps);
   if (converter == NULL || !gst_bin_add(GST_BIN(p->pipe), converter))
     return;
