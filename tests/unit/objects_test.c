@@ -262,192 +262,145 @@ static void a_log_proof_leads_to_the_authoritys_root(void **state)
   }
 }
 
-/* ---- live set, record, batch ------------------------------------------------------------- */
-static void a_live_set_ascends(void **state)
+/* A request as somebody may sign it who keeps no rule. */
+static struct hm_bytes sign_request(const struct hm_binding_request *r, uint8_t *buffer)
 {
-  (void)state;
-  uint8_t buffer[1024];
-  size_t count;
-  struct hm_live_pairing rows[2] = {{{1}, 5, {1}, 4}, {{1}, 6, {0}, 5}}, back;
-  struct hm_out o = hm_out(buffer, sizeof buffer);
-  MUST(hm_live_encode(rows, 2, &o));
-  MUST(hm_live_check(hm_out_bytes(&o), &count));
-  assert_int_equal(count, 2);
-  struct hm_live_cursor cursor;
-  MUST(hm_live_begin(hm_out_bytes(&o), &cursor));
-  MUST(hm_live_next(&cursor, &back));
-  MUST(hm_live_next(&cursor, &back));
-  assert_int_equal(back.context, 6);
-  assert_int_equal(hm_live_next(&cursor, &back), HM_NOT_FOUND);
-  rows[1].context = 4;
-  o = hm_out(buffer, sizeof buffer);
-  assert_int_equal(hm_live_encode(rows, 2, &o), HM_MALFORMED);
-  o = hm_out(buffer, sizeof buffer);
-  MUST(hm_live_encode(NULL, 0, &o));
-  MUST(hm_live_check(hm_out_bytes(&o), &count));
+  struct hm_out o = hm_out(buffer, HM_SIGN1_MAX);
+  MUST(hm_signed_make(engine, &w.camera.signer, HM_TYP_BINDING_REQUEST, &hm_shape_binding_request,
+                      r, &o));
+  return hm_out_bytes(&o);
 }
 
-static struct hm_record plain_record(void)
+static struct hm_binding_request plain_request(void)
 {
-  struct hm_record r = {.number = 1,
-                        .type = HM_RECORD_MEMORY,
-                        .sensor = {{0}, 3},
-                        .has_pairings = true,
-                        .pairing_count = 1,
-                        .pairings = {{HM_CONTEXT_DRIVE, {7}}},
-                        .has_sensor_leaf = true,
-                        .sensor_leaf = 1,
-                        .batch_number = 1,
-                        .level = 5,
-                        .has_frame = true,
-                        .has_raw_ns = true,
-                        .has_clock_domain = true,
-                        .clock_domain = HM_CLOCK_PIPELINE,
-                        .has_time = true,
-                        .has_error_ns = true,
-                        .has_region = true,
-                        .has_trust = true,
-                        .trust = {256, 200, 256, 256, 256},
-                        .has_vector = true};
+  struct hm_binding_request r = {.iat = w.now,
+                                 .class = HM_CLASS_H,
+                                 .type = HM_ENTITY_SENSOR,
+                                 .kind = HM_KIND_CAMERA,
+                                 .anchor = HM_ANCHOR_FILE,
+                                 .has_bound_to = true};
+  memcpy(r.sign, w.camera.signer.point, 64);
+  memcpy(r.agree, w.camera.agree, 64);
+  memcpy(r.bound_to, w.host.signer.kid, 32);
   return r;
 }
 
-static void a_record_has_what_its_type_needs(void **state)
+static void a_request_keeps_the_rules_of_its_class_and_type(void **state)
 {
   (void)state;
-  uint8_t buffer[HM_RECORD_MAX];
-  struct hm_where where;
-  struct hm_record good = plain_record(), r, back;
-  struct hm_out o = hm_out(buffer, sizeof buffer);
-  MUST(hm_record_encode(&good, &o, &where));
-  MUST(hm_record_decode(hm_out_bytes(&o), &back, &where));
-  assert_int_equal(back.trust[1], 200);
-#define REFUSED(change, name)                                                                      \
+  uint8_t buffer[HM_SIGN1_MAX], made[HM_SIGN1_MAX], name[32];
+  struct hm_binding_request good = plain_request(), r, back;
+  MUST(hm_binding_request_open(engine, sign_request(&good, buffer), &back, name));
+#define REFUSED(change, status)                                                                    \
   do {                                                                                             \
     r = good;                                                                                      \
     change;                                                                                        \
-    o = hm_out(buffer, sizeof buffer);                                                             \
-    assert_int_equal(hm_record_encode(&r, &o, &where), HM_MALFORMED);                              \
-    assert_string_equal(where.field, name);                                                        \
+    assert_int_equal(hm_binding_request_open(engine, sign_request(&r, buffer), &back, name),       \
+                     status);                                                                      \
+    struct hm_out o = hm_out(made, sizeof made);                                                   \
+    assert_int_not_equal(hm_binding_request_make(engine, &w.camera.signer, &r, &o), HM_OK);        \
   } while (0)
-  REFUSED(r.has_pairings = false, "pairings");
-  REFUSED(r.has_sensor_leaf = false, "sensor-leaf");
-  REFUSED(r.has_frame = false, "frame");
-  REFUSED(r.has_raw_ns = false, "raw-ns");
-  REFUSED(r.has_clock_domain = false, "clock-domain");
-  REFUSED(r.has_region = false, "region");
-  REFUSED(r.has_trust = false, "trust");
-  REFUSED(r.has_vector = false, "vector");
-  REFUSED(r.has_event = true, "event");
-  REFUSED(r.has_error_ns = false, "error-ns");
-  REFUSED(r.has_time = false, "error-ns");
-  REFUSED((r.pairing_count = 2, r.pairings[1] = r.pairings[0]), "pairings");
-  REFUSED(r.trust[2] = 257, "noise");
-  REFUSED(r.sensor_leaf = 33, "sensor-leaf");
+  REFUSED(memcpy(r.agree, r.sign, 64), HM_MALFORMED);
+  REFUSED(r.has_bound_to = false, HM_MALFORMED);
+  REFUSED(r.class = HM_CLASS_S, HM_MALFORMED);
+  REFUSED(r.kind = HM_KIND_NONE, HM_POLICY);
+  REFUSED(r.type = HM_ENTITY_HOST, HM_POLICY);
+  REFUSED((r.has_encoder_info = true, r.encoder_info = hm_bytes("x", 1)), HM_MALFORMED);
+  REFUSED((r.type = HM_ENTITY_ENCODER, r.kind = HM_KIND_NONE), HM_MALFORMED);
 #undef REFUSED
+  r = good;
+  r.agree[0] ^= 1; /* not on the curve */
+  assert_int_equal(hm_binding_request_open(engine, sign_request(&r, buffer), &back, name),
+                   HM_MALFORMED);
+  r = good; /* names one key, signed by another */
+  memcpy(r.sign, w.host.signer.point, 64);
+  assert_int_equal(hm_binding_request_open(engine, sign_request(&r, buffer), &back, name),
+                   HM_BAD_SIGNATURE);
 }
 
-static void trust_folds_in_order_and_names_its_lowest(void **state)
+static void an_encoder_is_the_hash_of_what_describes_it(void **state)
 {
   (void)state;
-  const uint64_t factors[5] = {256, 128, 256, 256, 200};
-  assert_int_equal(hm_trust_fold(factors), ((128 * 256 >> 8) * 200) >> 8);
-  assert_string_equal(hm_trust_factor_name(hm_trust_lowest(factors)), "sharp");
-  const struct hm_q8 parts[5] = {{true, 100}, {true, 201}, {false, 0}, {false, 0}, {false, 0}};
-  struct hm_q8 mean = hm_value_mean(parts);
-  assert_true(mean.has);
-  assert_int_equal(mean.q8, 150);
-  const struct hm_q8 none[5] = {{false, 9}};
-  assert_false(hm_value_mean(none).has);
-}
-
-static void a_commitment_binds_kind_salt_and_bytes(void **state)
-{
-  (void)state;
-  uint8_t salt[16] = {1}, a[32], b[32], direct[32];
-  struct hm_bytes content = hm_bytes("abc", 3);
-  MUST(hm_commitment(engine, HM_COMMIT_PICTURE, salt, content, a));
-  const struct hm_bytes whole[3] = {
-      {(const uint8_t *)"hallmark/1 picture\0", 19}, {salt, 16}, content};
-  MUST(engine->sha256(whole, 3, direct));
-  assert_memory_equal(a, direct, 32);
-  MUST(hm_commitment(engine, HM_COMMIT_VECTOR, salt, content, b));
-  assert_memory_not_equal(a, b, 32);
-  salt[15] = 1;
-  MUST(hm_commitment(engine, HM_COMMIT_PICTURE, salt, content, b));
-  assert_memory_not_equal(a, b, 32);
-}
-
-static void a_batch_carries_its_proofs(void **state)
-{
-  (void)state;
-  enum { LEAVES = 12 };
-  uint8_t leaves[LEAVES][32], root[32], got[32], object[HM_SIGN1_MAX], proven[16384], name[32];
-  struct hm_batch_claims claims = {.iat = 5,
-                                   .number = 1,
-                                   .first = 1,
-                                   .count = 9,
-                                   .sensors = 2,
-                                   .control_size = 7},
-                         back;
-  for (size_t i = 0; i < LEAVES; i++)
-    memset(leaves[i], (int)(i + 1), 32);
-  const uint8_t(*view)[32] = (const uint8_t(*)[32])leaves;
-  MUST(hm_tree_root(engine, view, LEAVES, root));
-  struct hm_out o = hm_out(object, sizeof object);
-  MUST(hm_batch_make(engine, &w.session.signer, &claims, root, &o));
-  MUST(hm_batch_open(engine, hm_out_bytes(&o), w.session.signer.point, root, &back, name));
-  assert_int_equal(back.count, 9);
-  assert_int_equal(hm_batch_open(engine, hm_out_bytes(&o), w.host.signer.point, root, &back, name),
+  uint8_t buffer[HM_SIGN1_MAX], info_bytes[256], name[32];
+  struct hm_encoder info = {.version = hm_bytes("1", 1), .dimension = 8, .scale = 1};
+  struct hm_out o = hm_out(info_bytes, sizeof info_bytes);
+  MUST(hm_encoder_encode(&info, &o));
+  struct hm_binding_request r = plain_request(), back;
+  r.type = HM_ENTITY_ENCODER;
+  r.kind = HM_KIND_NONE;
+  r.has_encoder_info = true;
+  r.encoder_info = hm_out_bytes(&o);
+  MUST(engine->sha256(&r.encoder_info, 1, r.descriptors));
+  MUST(hm_binding_request_open(engine, sign_request(&r, buffer), &back, name));
+  r.descriptors[0] ^= 1;
+  assert_int_equal(hm_binding_request_open(engine, sign_request(&r, buffer), &back, name),
                    HM_MISMATCH);
-  root[0] ^= 1;
-  assert_int_equal(
-      hm_batch_open(engine, hm_out_bytes(&o), w.session.signer.point, root, &back, name),
-      HM_BAD_SIGNATURE);
-  root[0] ^= 1;
-
-  const uint32_t wanted[3] = {0, 2, 11};
-  struct hm_out with = hm_out(proven, sizeof proven);
-  MUST(hm_batch_with_proofs(engine, hm_out_bytes(&o), view, LEAVES, wanted, 3, &with));
-  struct hm_sign1 s;
-  MUST(hm_batch_peek(hm_out_bytes(&with), true, &s, &back));
-  assert_int_not_equal(hm_batch_peek(hm_out_bytes(&with), false, &s, &back), HM_OK);
-  MUST(hm_batch_peek(hm_out_bytes(&with), true, &s, &back));
-  struct hm_proof_cursor cursor;
-  struct hm_inclusion_proof proof;
-  MUST(hm_batch_proofs_begin(s.unprotected, &cursor));
-  for (size_t i = 0; i < 3; i++) {
-    MUST(hm_batch_proofs_next(&cursor, &proof));
-    assert_int_equal(proof.index, wanted[i]);
-    MUST(hm_batch_proof_root(engine, &proof, leaves[proof.index], got));
-    assert_memory_equal(got, root, 32);
-  }
-  assert_int_equal(hm_batch_proofs_next(&cursor, &proof), HM_NOT_FOUND);
 }
 
-/* Paths of every size and index lead to the root, and to no other. */
-static void batch_paths_hold_for_every_size(void **state)
+/* A binding around a request, with the countersignature of a signer over a name, or none. */
+static enum hm_status bind_with(struct hm_bytes request, const struct hm_signer *signer,
+                                const uint8_t name[32])
+{
+  uint8_t countersign[HM_SIGN1_MAX], object[HM_SIGN1_MAX];
+  struct hm_entity entity;
+  struct hm_binding b = {.exp = w.now + 1000, .nbf = w.now, .iat = w.now, .request = request};
+  struct hm_out o = hm_out(countersign, sizeof countersign);
+  if (signer != NULL) {
+    struct hm_countersignature c = {.iat = w.now};
+    memcpy(c.certificate, name, 32);
+    MUST(hm_countersignature_make(engine, signer, &c, &o));
+    b.has_countersign = true;
+    b.countersign = hm_out_bytes(&o);
+  }
+  struct hm_out out = hm_out(object, sizeof object);
+  MUST(hm_binding_make(engine, &w.authority.signer, &b, &out));
+  return hm_binding_open(engine, hm_out_bytes(&out), w.authority.signer.point, &w.host_entity, NULL,
+                         &entity);
+}
+
+static void a_countersignature_is_by_the_host_over_this_request(void **state)
 {
   (void)state;
-  static uint8_t leaves[70][32];
-  const uint8_t(*view)[32] = (const uint8_t(*)[32])leaves;
-  uint8_t root[32], got[32];
-  for (size_t i = 0; i < 70; i++)
-    memset(leaves[i], (int)(i + 1), 32);
-  for (size_t size = 2; size <= 70; size++) {
-    MUST(hm_tree_root(engine, view, size, root));
-    for (size_t index = 0; index < size; index++) {
-      struct hm_path path;
-      struct hm_inclusion_proof proof = {.size = size, .index = index};
-      MUST(hm_tree_inclusion(engine, view, size, index, &path));
-      proof.count = path.count;
-      memcpy(proof.hash, path.hash, path.count * sizeof path.hash[0]);
-      MUST(hm_batch_proof_root(engine, &proof, leaves[index], got));
-      assert_memory_equal(got, root, 32);
-      proof.count--;
-      assert_int_equal(hm_batch_proof_root(engine, &proof, leaves[index], got), HM_BAD_PROOF);
-    }
-  }
+  uint8_t buffer[HM_SIGN1_MAX], name[32], other[32] = {0};
+  struct hm_binding_request r = plain_request(), back;
+  struct hm_bytes request = sign_request(&r, buffer);
+  MUST(hm_binding_request_open(engine, request, &back, name));
+  MUST(bind_with(request, &w.host.signer, name));
+  assert_int_equal(bind_with(request, NULL, name), HM_MALFORMED);
+  assert_int_equal(bind_with(request, &w.host.signer, other), HM_MISMATCH);
+  assert_int_equal(bind_with(request, &w.camera.signer, name), HM_BAD_SIGNATURE);
+  r.class = HM_CLASS_A; /* with keys of its own it needs none, and may have none */
+  r.type = HM_ENTITY_APP;
+  r.kind = HM_KIND_NONE;
+  request = sign_request(&r, buffer);
+  MUST(hm_binding_request_open(engine, request, &back, name));
+  MUST(bind_with(request, NULL, name));
+  assert_int_equal(bind_with(request, &w.host.signer, name), HM_MALFORMED);
+}
+
+static void a_time_names_the_newest_revocation(void **state)
+{
+  (void)state;
+  uint8_t buffer[HM_SIGN1_MAX];
+  struct hm_signed_time t = {.iat = 1, .revocations = 1};
+  struct hm_out o = hm_out(buffer, sizeof buffer);
+  assert_int_equal(hm_signed_time_make(engine, &w.authority.signer, &t, &o), HM_MALFORMED);
+  t.has_previous = true;
+  o = hm_out(buffer, sizeof buffer);
+  MUST(hm_signed_time_make(engine, &w.authority.signer, &t, &o));
+  t.revocations = 0;
+  o = hm_out(buffer, sizeof buffer);
+  assert_int_equal(hm_signed_time_make(engine, &w.authority.signer, &t, &o), HM_MALFORMED);
+}
+
+static void nobody_is_paired_with_himself(void **state)
+{
+  (void)state;
+  uint8_t buffer[1024];
+  struct hm_policy p = w.pairing_facts.policy;
+  struct hm_out o = hm_out(buffer, sizeof buffer);
+  memcpy(p.entities[1], p.entities[0], 32);
+  assert_int_equal(hm_policy_encode(&p, &o), HM_MALFORMED);
 }
 
 static void the_checkpoint_text_is_a_function_of_it(void **state)
@@ -508,6 +461,11 @@ int main(void)
       cmocka_unit_test(a_binding_says_what_the_entity_said),
       cmocka_unit_test(a_hosted_entity_needs_its_hosts_countersignature),
       cmocka_unit_test(no_bit_of_a_certificate_is_free),
+      cmocka_unit_test(a_request_keeps_the_rules_of_its_class_and_type),
+      cmocka_unit_test(an_encoder_is_the_hash_of_what_describes_it),
+      cmocka_unit_test(a_countersignature_is_by_the_host_over_this_request),
+      cmocka_unit_test(a_time_names_the_newest_revocation),
+      cmocka_unit_test(nobody_is_paired_with_himself),
       cmocka_unit_test(times_are_judged_by_quality),
       cmocka_unit_test(lives_have_their_limits),
       cmocka_unit_test(a_policy_names_its_context_iff_custom),
@@ -516,12 +474,6 @@ int main(void)
       cmocka_unit_test(a_kid_that_is_not_the_signers_is_refused),
       cmocka_unit_test(a_manifest_counts_what_it_lists),
       cmocka_unit_test(a_log_proof_leads_to_the_authoritys_root),
-      cmocka_unit_test(a_live_set_ascends),
-      cmocka_unit_test(a_record_has_what_its_type_needs),
-      cmocka_unit_test(trust_folds_in_order_and_names_its_lowest),
-      cmocka_unit_test(a_commitment_binds_kind_salt_and_bytes),
-      cmocka_unit_test(a_batch_carries_its_proofs),
-      cmocka_unit_test(batch_paths_hold_for_every_size),
       cmocka_unit_test(the_checkpoint_text_is_a_function_of_it),
       cmocka_unit_test(capabilities_are_refused_outside_the_map),
       cmocka_unit_test(words_and_codes_are_one_to_one),
