@@ -403,6 +403,30 @@ static void nobody_is_paired_with_himself(void **state)
   assert_int_equal(hm_policy_encode(&p, &o), HM_MALFORMED);
 }
 
+/* Signed by the right key, but the checkpoint of a host. */
+static void a_log_proof_stands_under_an_authoritys_checkpoint(void **state)
+{
+  (void)state;
+  uint8_t checkpoint[HM_SIGN1_MAX], bytes[8192];
+  struct hm_checkpoint c = {.iat = 1, .control_tree.size = 1};
+  struct hm_log_proof proof = {.index = 0};
+  struct hm_log_view view;
+  struct hm_sign1 s;
+  MUST(hm_sign1_parse(world_bytes(&w.pairing), false, &s));
+  MUST(hm_sign1_leaf(engine, &s, s.payload, c.control_tree.root));
+  for (int with = 0; with < 2; with++) {
+    c.has_revocations = with;
+    struct hm_out o = hm_out(checkpoint, sizeof checkpoint);
+    MUST(hm_checkpoint_make(engine, &w.authority.signer, &c, &o));
+    proof.checkpoint = hm_out_bytes(&o);
+    o = hm_out(bytes, sizeof bytes);
+    MUST(hm_log_proof_encode(&proof, &o));
+    assert_int_equal(hm_log_proof_verify(engine, hm_out_bytes(&o), world_bytes(&w.pairing),
+                                         w.authority.signer.point, &view),
+                     with ? HM_OK : HM_WRONG_TYPE);
+  }
+}
+
 static void the_checkpoint_text_is_a_function_of_it(void **state)
 {
   (void)state;
@@ -474,6 +498,7 @@ int main(void)
       cmocka_unit_test(a_kid_that_is_not_the_signers_is_refused),
       cmocka_unit_test(a_manifest_counts_what_it_lists),
       cmocka_unit_test(a_log_proof_leads_to_the_authoritys_root),
+      cmocka_unit_test(a_log_proof_stands_under_an_authoritys_checkpoint),
       cmocka_unit_test(the_checkpoint_text_is_a_function_of_it),
       cmocka_unit_test(capabilities_are_refused_outside_the_map),
       cmocka_unit_test(words_and_codes_are_one_to_one),
