@@ -380,7 +380,7 @@ void hm_core_bind(struct hm_core *core, const struct hm_core_bind *request,
   (void)hm_anchor_measure(core->sysfs, b->local.source, measured, b);
 }
 
-/* ---- anchors again, at start -------------------------------------------------------------------------------- */
+/* ---- anchors again: at start, and of devices every few seconds ------------------------------------------- */
 
 struct recheck {
   struct hm_core *core;
@@ -389,40 +389,62 @@ struct recheck {
 
 static void set_health(struct recheck *r, enum hm_health health)
 {
+  if (r->bound->health == health)
+    return;
   r->bound->health = health;
   r->bound->health_since_s = hm_core_now(r->core).trust_s;
+}
+
+/* Gone, or another unit: no grant from here on; the tick takes back what stands. */
+static void anchor_lost(struct recheck *r, enum hm_health health, const char *why)
+{
+  bool is_news = r->bound->health != health;
+  set_health(r, health);
+  r->bound->anchor_checked = health == HM_HEALTH_ANCHOR_DIFFERS;
+  if (is_news)
+    hm_log(HM_LOG_WARNING, "anchor", "%s: %s", r->bound->name, why);
+}
+
+static void anchor_found(struct recheck *r, const struct hm_measured *anchor)
+{
+  struct hm_bound *bound = r->bound;
+  bool is_back = !bound->anchor_checked || bound->health == HM_HEALTH_ANCHOR_DIFFERS;
+  g_strlcpy(bound->what, anchor->what, sizeof bound->what);
+  bound->anchor_checked = true;
+  if (bound->health == HM_HEALTH_UNPLUGGED || bound->health == HM_HEALTH_ANCHOR_DIFFERS)
+    set_health(r, HM_HEALTH_NO_MEDIA);
+  if (is_back)
+    hm_media_start(r->core, bound);
 }
 
 static void rechecked(void *user, const struct hm_error *error, const struct hm_measured *anchor)
 {
   struct recheck *r = user;
-  struct hm_bound *bound = r->bound;
-  bound->is_measured_now = false;
-  if (error->status != HM_OK) {
-    set_health(r, HM_HEALTH_UNPLUGGED);
-    hm_log(HM_LOG_WARNING, "anchor", "%s: %s", bound->name, hm_error_text(error));
-  } else if (anchor->class_code != bound->entity.anchor ||
-             memcmp(anchor->digest, bound->entity.descriptors, 32) != 0) {
-    set_health(r, HM_HEALTH_ANCHOR_DIFFERS);
-    bound->anchor_checked = true;
-    hm_log(HM_LOG_WARNING, "anchor", "%s: anchor differs: what is at its source is another entity",
-           bound->name);
-  } else {
-    g_strlcpy(bound->what, anchor->what, sizeof bound->what);
-    bound->anchor_checked = true;
-    if (bound->health == HM_HEALTH_UNPLUGGED)
-      set_health(r, HM_HEALTH_NO_MEDIA);
-    hm_media_start(r->core, bound);
-  }
+  const struct hm_entity *entity = &r->bound->entity;
+  r->bound->is_measured_now = false;
+  if (error->status != HM_OK)
+    anchor_lost(r, HM_HEALTH_UNPLUGGED, hm_error_text(error));
+  else if (anchor->class_code != entity->anchor ||
+           memcmp(anchor->digest, entity->descriptors, 32) != 0)
+    anchor_lost(r, HM_HEALTH_ANCHOR_DIFFERS,
+                "anchor differs: what is at its source is another entity");
+  else
+    anchor_found(r, anchor);
   g_free(r);
+}
+
+/* A recording that was measured stays measured: its hash is too dear to take again. */
+static bool is_due(const struct hm_bound *bound)
+{
+  return !bound->is_void && !bound->is_measured_now && bound->source[0] != '\0' &&
+         (bound->is_device || !bound->anchor_checked);
 }
 
 void hm_anchors_check(struct hm_core *core)
 {
   for (unsigned i = 1; i < core->registry.count; i++) {
     struct hm_bound *bound = core->registry.all[i];
-    if (bound->is_void || bound->anchor_checked || bound->is_measured_now ||
-        bound->source[0] == '\0')
+    if (!is_due(bound))
       continue;
     bound->is_measured_now = true;
     struct recheck *r = g_new0(struct recheck, 1);

@@ -32,7 +32,7 @@ static enum hm_gate_reason why_shut(const struct hm_core *core, const struct hm_
     return HM_GATE_SHUTDOWN;
   if (bound->is_void || core->registry.all[0]->is_void)
     return HM_GATE_REVOKED;
-  if (bound->health == HM_HEALTH_ANCHOR_DIFFERS)
+  if (bound->health == HM_HEALTH_ANCHOR_DIFFERS || bound->health == HM_HEALTH_UNPLUGGED)
     return HM_GATE_ANCHOR_DIFFERS;
   if (!bound->anchor_checked)
     return HM_GATE_NOT_ASKED;

@@ -182,8 +182,10 @@ void hm_local_take(struct hm_bound *bound, const struct hm_local *local)
   g_strlcpy(bound->name, local->name, sizeof bound->name);
   g_strlcpy(bound->source, local->source, sizeof bound->source);
   bound->rule = local->rule;
-  bound->is_live_source =
-      hm_source_parse(bound->source, &row, &ignored) == HM_OK && row->is_live;
+  if (hm_source_parse(bound->source, &row, &ignored) != HM_OK)
+    return;
+  bound->is_live_source = row->is_live;
+  bound->is_device = row->scheme == HM_SOURCE_CSI || row->scheme == HM_SOURCE_V4L2;
 }
 
 /* An interrupted bind: its file counts iff its binding made it into the log. */

@@ -25,7 +25,7 @@
 #include "services/notify.h"
 #include "trust/crypto_openssl.h"
 
-enum { STOP_SHUT_MS = 2200, TICK_MS = 1000, ANCHORS_EVERY = 5, CONNECTIONS = 1024 };
+enum { STOP_SHUT_MS = 2400, STOP_DRAIN_MS = 150 /* for what observers still have */, TICK_MS = 1000, ANCHORS_EVERY = 5, CONNECTIONS = 1024 };
 
 struct options {
   char *state, *authority;
@@ -286,7 +286,7 @@ static void one_shut(void *user, const struct hm_shut *shut)
   struct hm_core *core = user;
   (void)shut;
   if (--core->shutting == 0)
-    g_idle_add(quit, core);
+    g_timeout_add(STOP_DRAIN_MS, quit, core);
 }
 
 /* Every grant is taken back; whoever does not answer is waited out. */

@@ -251,7 +251,8 @@ void hm_observe_results_done(struct hm_core *core)
 
 static void set_health(struct hm_core *core, struct hm_bound *bound, enum hm_health health)
 {
-  if (bound->health == health || bound->health == HM_HEALTH_ANCHOR_DIFFERS)
+  if (bound->health == health || bound->health == HM_HEALTH_ANCHOR_DIFFERS ||
+      bound->health == HM_HEALTH_UNPLUGGED)
     return;
   bound->health = health;
   bound->health_since_s = hm_core_now(core).trust_s;

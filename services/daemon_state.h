@@ -81,6 +81,7 @@ struct hm_bound {
   char what[HM_WHAT_MAX + 1];
   struct hm_gate_rule rule;
   bool is_live_source;
+  bool is_device; /* at a node or port: looked at again every few seconds */
 
   enum hm_health health;
   uint64_t health_since_s;

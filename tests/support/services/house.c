@@ -4,12 +4,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -29,8 +31,24 @@ static void nap(int ms)
   (void)poll(NULL, 0, ms);
 }
 
-/* fds 1 and 2 of the child go to out. */
-static pid_t spawn(const char *const *words, int out)
+/* In the child: this folder is /sys from here on, for it alone. */
+static bool mount_sysfs(const char *folder)
+{
+  return unshare(CLONE_NEWNS) == 0 && mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+         mount(folder, "/sys", NULL, MS_BIND, NULL) == 0;
+}
+
+bool house_can_have_sysfs(void)
+{
+  pid_t pid = fork();
+  int status = 1;
+  if (pid == 0)
+    _exit(mount_sysfs("/tmp") ? 0 : 1);
+  return waitpid(pid, &status, 0) == pid && status == 0;
+}
+
+/* fds 1 and 2 of the child go to out; sysfs "" is the real one. */
+static pid_t spawn_in(const char *const *words, int out, const char *sysfs)
 {
   char *argv[WORDS + 1] = {0};
   char program[512];
@@ -48,12 +66,18 @@ static pid_t spawn(const char *const *words, int out)
     dup2(null, 0);
     dup2(out, 1);
     dup2(out, 2);
-    execv(program, argv);
+    if (sysfs[0] == '\0' || mount_sysfs(sysfs))
+      execv(program, argv);
     _exit(127);
   }
   for (size_t i = 1; argv[i] != NULL; i++)
     free(argv[i]);
   return pid;
+}
+
+static pid_t spawn(const char *const *words, int out)
+{
+  return spawn_in(words, out, "");
 }
 
 static int wait_code(pid_t pid)
@@ -166,7 +190,7 @@ static pid_t start_daemon(const struct house *h)
   const char *const words[] = {"hallmarkd", "--state", h->state, NULL};
   int log = open(h->said, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   assert_true(log >= 0);
-  pid_t pid = spawn(words, log);
+  pid_t pid = spawn_in(words, log, h->sysfs);
   close(log);
   return pid;
 }

@@ -18,6 +18,7 @@ struct house {
   char state[256];
   char clip[320];             /* a recording that may be bound: any bytes */
   pid_t authority, daemon;    /* 0: not running */
+  char sysfs[300];            /* "": the real one; else this folder stands for /sys */
   char said[300];             /* where hallmarkd's log goes */
   int http;                   /* status of the newest reply */
   char reply[HOUSE_REPLY];    /* its body */
@@ -32,6 +33,8 @@ void house_serve(struct house *h);    /* start the authority */
 /* The same at another socket, for a test that stands between them. */
 void house_serve_at(struct house *h, const char *socket);
 void house_silence(struct house *h);  /* stop it */
+/* Whether a folder can stand for /sys here (needs root and mount namespaces). */
+bool house_can_have_sysfs(void);
 void house_start(struct house *h);    /* start hallmarkd, wait for its API */
 /* Start hallmarkd where it must fail: its exit code, what it said in text. */
 int house_start_fails(struct house *h, char *text, size_t cap);
