@@ -66,9 +66,10 @@ enum hm_status HM_MUST_CHECK hm_env_read(struct hm_env *env, MDB_txn **txn);
 void hm_env_read_end(struct hm_env *env, MDB_txn *txn);
 
 /* The status of an LMDB return code. */
-enum hm_status hm_env_status(int rc);
+enum hm_status HM_MUST_CHECK hm_env_status(int rc);
 /* The same for a failed write, with a fault; EIO on a full disk becomes HM_FULL. */
-enum hm_status hm_env_write_fault(const struct hm_env *env, int rc, struct hm_fault *fault);
+enum hm_status HM_MUST_CHECK hm_env_write_fault(const struct hm_env *env, int rc,
+                                                struct hm_fault *fault);
 
 /* Value of a number; HM_NOT_FOUND. The view lives as long as the transaction. */
 enum hm_status HM_MUST_CHECK hm_env_get(MDB_txn *txn, MDB_dbi dbi, uint64_t number,

@@ -39,7 +39,7 @@ enum hm_status HM_MUST_CHECK hm_gate_read_bytes_or_nil(struct hm_gate_reader *r,
                                                        struct hm_bytes *out);
 
 /* HM_MALFORMED, with the member's name. */
-enum hm_status hm_gate_outside(const char **field, const char *name);
+enum hm_status HM_MUST_CHECK hm_gate_outside(const char **field, const char *name);
 enum hm_status HM_MUST_CHECK hm_gate_put_text(struct hm_out *o, struct hm_bytes text, size_t min,
                                               size_t max, const char *name, const char **field);
 enum hm_status HM_MUST_CHECK hm_gate_put_contexts(struct hm_out *o, uint32_t count, uint32_t min,

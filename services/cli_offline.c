@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "services/cli.h"
+#include "services/clock.h"
 #include "services/view.h"
 #include "trust/crypto_openssl.h"
 
@@ -144,7 +145,7 @@ static enum hm_status answer_entities(struct answerer *a, uint64_t number, struc
 {
   (void)number;
   JsonObject *object = NULL;
-  HM_TRY(hm_view_entities(&a->view, (uint64_t)g_get_real_time() / 1000000, &object, err));
+  HM_TRY(hm_view_entities(&a->view, hm_realtime_ns() / 1000000000, &object, err));
   put_json(a, object);
   return HM_OK;
 }
@@ -155,7 +156,7 @@ static enum hm_status answer_entity(struct answerer *a, uint64_t number, struct 
   (void)number;
   g_autoptr(JsonObject) all = NULL;
   const char *name = a->asked->path + strlen("/api/entities/");
-  HM_TRY(hm_view_entities(&a->view, (uint64_t)g_get_real_time() / 1000000, &all, err));
+  HM_TRY(hm_view_entities(&a->view, hm_realtime_ns() / 1000000000, &all, err));
   JsonArray *list = hm_json_get_list(all, "entities");
   for (guint i = 0; i < json_array_get_length(list); i++) {
     JsonObject *entity = json_array_get_object_element(list, i);

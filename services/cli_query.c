@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "services/cli.h"
+#include "services/clock.h"
 
 /* ---- query -------------------------------------------------------------------------------- */
 static const char *const query_heads[] = {"ID",    "WHEN",     "SENSOR", "CONTEXT",
@@ -133,7 +134,7 @@ static int make_body(struct cli *cli, const struct cli_args *args, JsonObject *b
   if (last && hm_text_duration_ms(last, &ms) != HM_OK)
     return cli_usage(args->verb, "--last %s: expected a duration, 1h", last);
   if (last) {
-    uint64_t now = (uint64_t)g_get_real_time() * 1000;
+    uint64_t now = hm_realtime_ns();
     hm_text_time_utc(now - MIN(ms * 1000000, now), text);
     hm_json_set_text(body, "since", text);
   }

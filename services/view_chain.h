@@ -51,7 +51,7 @@ void hm_chain_clear(struct hm_chain *chain);
 
 /* HM_OK where proven (HM_UNPINNED where pins were demanded and not met), else the status
  * of exit code 1 that fits the first break. */
-enum hm_status hm_chain_status(const struct hm_chain *chain);
+enum hm_status HM_MUST_CHECK hm_chain_status(const struct hm_chain *chain);
 
 /* The PROOF word of a table for one memory: "proven", "not proven", "signed" (newer than
  * the newest checkpoint), "damaged". Builds a proof without contents and judges it. */

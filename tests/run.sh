@@ -63,6 +63,8 @@ preset() { # NAME PRESET DIR [CMAKE ARGUMENT...]
 step_release() {
   preset "release, gcc" release build/release -DCMAKE_C_COMPILER=gcc && suite release build/release
   ok "install into a prefix" tests/house/install.sh build/release
+  ok "no symbol newer than Ubuntu 22.04" tests/house/versions.py build/release/lib/libgsthallmark.so \
+    build/release/bin/hallmark build/release/bin/hallmarkd build/release/bin/hallmark-{authority,media}
 }
 step_clang() { preset "release, clang" release build/clang -DCMAKE_C_COMPILER=clang-14; }
 step_asan() {
