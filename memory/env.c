@@ -272,10 +272,11 @@ static enum hm_status take_lock(struct hm_env *env, struct hm_fault *fault)
 /* Before LMDB sees it. */
 static enum hm_status check_file(const struct hm_env *env, struct hm_fault *fault)
 {
-  int fd = openat(env->folder, "data.mdb", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+  int fd = hm_regular_open(env->folder, "data.mdb", O_RDONLY);
   if (fd < 0)
-    return hm_fault_set(fault, errno == ENOENT ? HM_NOT_FOUND : HM_IO, errno, "%s/data.mdb: %s",
-                        env->path, strerror(errno));
+    return hm_fault_set(fault, errno == ENOENT ? HM_NOT_FOUND : errno == EINVAL ? HM_DAMAGED : HM_IO,
+                        errno, "%s/data.mdb: %s", env->path,
+                        errno == EINVAL ? "not a regular file" : strerror(errno));
   struct hm_fault page = {0, ""};
   enum hm_status status = hm_page_check(fd, env->spec->map, &page);
   close(fd);

@@ -84,6 +84,9 @@ enum hm_status HM_MUST_CHECK hm_env_node(MDB_txn *txn, MDB_dbi dbi, struct hm_no
                                          uint8_t hash[32]);
 
 /* fsync of a folder; mkdir that refuses nothing but what exists; rm -r of a folder of ours. */
+/* open(2) of a regular file, never through a symbolic link and never waiting: -1 with errno,
+ * EINVAL for anything that is no regular file (a FIFO would hold its opener for ever). */
+int hm_regular_open(int folder, const char *name, int flags);
 enum hm_status HM_MUST_CHECK hm_dir_sync(const char *path, struct hm_fault *fault);
 enum hm_status HM_MUST_CHECK hm_dir_make(const char *path, struct hm_fault *fault);
 enum hm_status HM_MUST_CHECK hm_folder_remove(const char *path, struct hm_fault *fault);

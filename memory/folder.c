@@ -13,6 +13,19 @@
 
 #include "memory/env.h"
 
+int hm_regular_open(int folder, const char *name, int flags)
+{
+  struct stat what;
+  int fd = openat(folder, name, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0600);
+  if (fd < 0)
+    return -1;
+  if (fstat(fd, &what) == 0 && S_ISREG(what.st_mode))
+    return fd;
+  close(fd);
+  errno = EINVAL;
+  return -1;
+}
+
 enum hm_status hm_dir_sync(const char *path, struct hm_fault *fault)
 {
   int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

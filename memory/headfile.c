@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "memory/env.h"
 #include "memory/segment.h"
 
 enum { SLOT = 64, CHECKED = 40 };
@@ -39,7 +40,7 @@ static uint64_t get_le(const uint8_t *at, size_t bytes)
 
 enum hm_status hm_headfile_open(int folder, int *fd)
 {
-  *fd = openat(folder, "head", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  *fd = hm_regular_open(folder, "head", O_RDWR | O_CREAT);
   return *fd >= 0 ? HM_OK : HM_IO;
 }
 
@@ -57,7 +58,7 @@ void hm_headfile_put(int fd, const struct hm_crypto *c, uint64_t number, struct 
 bool hm_headfile_get(int folder, uint64_t *number, uint8_t receipt[32])
 {
   uint8_t slots[2 * SLOT] = {0};
-  int fd = openat(folder, "head", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+  int fd = hm_regular_open(folder, "head", O_RDONLY);
   if (fd < 0)
     return false;
   ssize_t n = pread(fd, slots, sizeof slots, 0);

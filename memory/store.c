@@ -113,12 +113,12 @@ enum hm_status hm_store_create(const struct hm_crypto *c, const char *path,
 /* ---- opening --------------------------------------------------------------------- */
 static enum hm_status take_format(struct hm_store *s, enum hm_log_mode mode, struct hm_fault *fault)
 {
-  char path[4096], text[64] = "";
+  char path[4096], text[64] = "", exact[64];
   unsigned version = 0, reader = 0;
   HM_TRY(join(s->path, "format", path, sizeof path, fault));
-  s->format = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+  s->format = hm_regular_open(AT_FDCWD, path, O_RDONLY);
   if (s->format < 0)
-    return hm_fault_set(fault, errno == ENOENT || errno == ENOTDIR ? HM_NOT_FOUND : HM_IO, errno,
+    return hm_fault_set(fault, errno == EINVAL ? HM_DAMAGED : errno == ENOENT || errno == ENOTDIR ? HM_NOT_FOUND : HM_IO, errno,
                         "%s: no store here: %s", s->path, strerror(errno));
   if (flock(s->format, (mode == HM_LOG_WRITE ? LOCK_EX : LOCK_SH) | LOCK_NB))
     return hm_fault_set(fault, errno == EWOULDBLOCK ? HM_LOCKED : HM_IO, errno,
@@ -126,7 +126,10 @@ static enum hm_status take_format(struct hm_store *s, enum hm_log_mode mode, str
                                              : "%s: hallmarkd has this store open",
                         s->path);
   ssize_t n = pread(s->format, text, sizeof text - 1, 0);
-  if (n < 0 || sscanf(text, "hallmark store %u %u\n", &version, &reader) != 2)
+  int wanted = -1;
+  if (n > 0 && sscanf(text, "hallmark store %9u %9u\n", &version, &reader) == 2)
+    wanted = snprintf(exact, sizeof exact, "hallmark store %u %u\n", version, reader);
+  if (wanted != n || memcmp(text, exact, (size_t)n) != 0)
     return hm_fault_set(fault, HM_DAMAGED, 0, "%s: does not name a store's format", path);
   if (reader > FORMAT_VERSION)
     return hm_fault_set(fault, HM_UNSUPPORTED, 0,

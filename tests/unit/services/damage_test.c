@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -107,6 +108,45 @@ static void a_damaged_store_stops_the_daemon_and_the_readers(void **state)
   assert_int_equal(run(reader), 0);
 }
 
+/* What stands in the place of a file may be anything; a FIFO must not hold the reader. */
+static void what_is_no_file_is_refused_at_once(void **state)
+{
+  (void)state;
+  static const char *const names[] = {"store/format", "store/control/data.mdb",
+                                      "store/data/000001/data.mdb"};
+  char store[TEST_PATH], path[TEST_PATH], aside[TEST_PATH];
+  folder_path(house.state, "store", store);
+  folder_path(house.state, "aside", aside);
+  const char *const daemon[] = {"hallmarkd", "--state", house.state, NULL};
+  const char *const reader[] = {"hallmark", "query", "--store", store, NULL};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    folder_path(house.state, names[i], path);
+    assert_int_equal(rename(path, aside), 0);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_int_equal(run(daemon), 7);
+    assert_int_equal(run(reader), 7);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(rename(aside, path), 0);
+  }
+  assert_int_equal(run(reader), 0);
+}
+
+static void a_format_file_with_more_in_it_is_refused(void **state)
+{
+  (void)state;
+  char store[TEST_PATH], path[TEST_PATH];
+  size_t len;
+  folder_path(house.state, "store", store);
+  folder_path(store, "format", path);
+  const char *const reader[] = {"hallmark", "query", "--store", store, NULL};
+  uint8_t *good = file_read(path, &len);
+  assert_int_equal(truncate(path, (off_t)len + 1), 0);
+  assert_int_equal(run(reader), 7);
+  file_write(path, good, len);
+  assert_int_equal(run(reader), 0);
+  free(good);
+}
+
 static void a_damaged_log_stops_the_authority(void **state)
 {
   (void)state;
@@ -143,6 +183,8 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(a_damaged_store_stops_the_daemon_and_the_readers, setup,
                                       teardown),
+      cmocka_unit_test_setup_teardown(what_is_no_file_is_refused_at_once, setup, teardown),
+      cmocka_unit_test_setup_teardown(a_format_file_with_more_in_it_is_refused, setup, teardown),
       cmocka_unit_test_setup_teardown(a_damaged_log_stops_the_authority, setup, teardown),
       cmocka_unit_test_setup_teardown(a_store_put_back_is_refused, setup, teardown),
   };
