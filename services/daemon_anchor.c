@@ -49,8 +49,8 @@ static void read_attribute(const char *folder, const char *name, char out[ATTRIB
 }
 
 struct video_node {
-  char name[ATTRIBUTE_MAX];     /* as its driver calls it */
-  char position[512];           /* device path below sysfs */
+  char name[ATTRIBUTE_MAX]; /* as its driver calls it */
+  char position[512];       /* device path below sysfs */
   char vendor[ATTRIBUTE_MAX], product[ATTRIBUTE_MAX], serial[ATTRIBUTE_MAX];
 };
 
@@ -164,9 +164,9 @@ static void anchor_video(const char *sysfs, const char *kind, const struct video
                          const char *shown, struct hm_measured *anchor)
 {
   bool has_serial = serial_is_unique(sysfs, node);
-  g_autofree char *lines = g_strdup_printf(
-      "name=%s\nusb=%s:%s\n%s=%s\n", node->name, node->vendor, node->product,
-      has_serial ? "serial" : "position", has_serial ? node->serial : node->position);
+  g_autofree char *lines = g_strdup_printf("name=%s\nusb=%s:%s\n%s=%s\n", node->name, node->vendor,
+                                           node->product, has_serial ? "serial" : "position",
+                                           has_serial ? node->serial : node->position);
   anchor->class_code = has_serial ? HM_ANCHOR_SERIAL : HM_ANCHOR_POSITION;
   digest_lines(kind, lines, anchor->digest);
   if (has_serial)
@@ -251,7 +251,7 @@ static gboolean open_file(struct hm_anchor_job *job)
   if (job->fd < 0) {
     int reason = errno;
     answer_failure(job, reason == ENOENT || reason == ENOTDIR ? HM_NOT_FOUND : HM_DENIED,
-         g_strerror(reason));
+                   g_strerror(reason));
     return G_SOURCE_REMOVE;
   }
   if (fstat(job->fd, &job->before) != 0 || !S_ISREG(job->before.st_mode)) {

@@ -33,7 +33,8 @@ struct bind {
   struct hm_error error;
 };
 
-/* ---- ends -------------------------------------------------------------------------------------- */
+/* ---- ends --------------------------------------------------------------------------------------
+ */
 
 static void drop_files(struct bind *b)
 {
@@ -84,7 +85,8 @@ static void fail(struct bind *b, enum hm_status status, const struct hm_error *w
   finish(b, NULL);
 }
 
-/* ---- 5 the entry is durable: files get their names ------------------------------------------------ */
+/* ---- 5 the entry is durable: files get their names
+ * ------------------------------------------------ */
 
 static enum hm_status rename_new(const char *path, struct hm_error *err)
 {
@@ -125,7 +127,8 @@ static void appended(void *user, const struct hm_error *error, uint64_t number)
   finish(b, bound);
 }
 
-/* ---- 4 the certificate and its place in the authority's log ---------------------------------------- */
+/* ---- 4 the certificate and its place in the authority's log
+ * ---------------------------------------- */
 
 static void placed(void *user, const struct hm_error *error)
 {
@@ -165,8 +168,7 @@ static enum hm_status check_binding(struct bind *b, const struct hm_auth_bind_an
                              view);
 }
 
-static void certified(void *user, const struct hm_error *error,
-                      const struct hm_auth_answer *answer)
+static void certified(void *user, const struct hm_error *error, const struct hm_auth_answer *answer)
 {
   struct bind *b = user;
   struct hm_log_view view;
@@ -186,7 +188,8 @@ static void certified(void *user, const struct hm_error *error,
   hm_link_check_view(b->core, &view, placed, b);
 }
 
-/* ---- 3 the request ---------------------------------------------------------------------------------- */
+/* ---- 3 the request
+ * ---------------------------------------------------------------------------------- */
 
 static enum hm_status make_request(struct bind *b, const uint8_t challenge[16])
 {
@@ -257,7 +260,8 @@ static void challenged(void *user, const struct hm_error *error,
   hm_link_ask(b->core, &question, certified, b);
 }
 
-/* ---- 2 the anchor -------------------------------------------------------------------------------------- */
+/* ---- 2 the anchor
+ * -------------------------------------------------------------------------------------- */
 
 /* One unit is one entity: not bound twice, nor twice at once. */
 static enum hm_status check_anchor(const struct bind *b, struct hm_error *err)
@@ -300,7 +304,8 @@ static void measured(void *user, const struct hm_error *error, const struct hm_m
   hm_link_ask(b->core, &question, challenged, b);
 }
 
-/* ---- 1 the order ----------------------------------------------------------------------------------------- */
+/* ---- 1 the order
+ * ----------------------------------------------------------------------------------------- */
 
 static bool is_name_free(const struct hm_core *core, const char *name, const struct bind *but)
 {
@@ -322,8 +327,10 @@ static enum hm_status choose_name(struct bind *b, const char *name, struct hm_er
     g_strlcpy(b->local.name, name, sizeof b->local.name);
     if (is_name_free(b->core, name, b))
       return HM_OK;
-    return hm_fail(err, HM_EXISTS, "a name in use; run: hallmark bind with another --name, or: "
-                                   "hallmark unbind %s", name);
+    return hm_fail(err, HM_EXISTS,
+                   "a name in use; run: hallmark bind with another --name, or: "
+                   "hallmark unbind %s",
+                   name);
   }
   for (int n = 1; n <= HM_ENTITIES_MAX + 1; n++) {
     g_snprintf(b->local.name, sizeof b->local.name, "%.20s%d", b->row->kind, n);
@@ -341,16 +348,20 @@ static enum hm_status check_order(struct bind *b, const struct hm_core_bind *req
     return hm_fail(err, HM_UNREACHABLE, "hallmarkd stops");
   HM_TRY(hm_source_parse(request->source, &b->row, err));
   if (!b->row->is_bindable)
-    return hm_fail(err, HM_UNSUPPORTED, "%s sources are not bound by this version: file:, csi:, "
-                                        "v4l2:, rtsp:// and gst: are", b->row->prefix);
+    return hm_fail(err, HM_UNSUPPORTED,
+                   "%s sources are not bound by this version: file:, csi:, "
+                   "v4l2:, rtsp:// and gst: are",
+                   b->row->prefix);
   if (request->key != NULL && strcmp(request->key, "file:") != 0)
     return hm_fail(err, HM_UNSUPPORTED, "--key: this version makes software keys only");
   HM_TRY(hm_capability_check(HM_CLASS_H, b->row->entity_type, b->row->kind_code));
   HM_TRY(choose_name(b, request->name, err));
   HM_TRY(hm_gate_rule_parse(core, request->gate, &b->local.rule, err));
   if (hm_bound_now(core) + core->binds->len >= HM_ENTITIES_MAX)
-    return hm_fail(err, HM_FULL, "%u entities are bound, the most of one host; run: hallmark "
-                                 "unbind NAME", hm_bound_now(core));
+    return hm_fail(err, HM_FULL,
+                   "%u entities are bound, the most of one host; run: hallmark "
+                   "unbind NAME",
+                   hm_bound_now(core));
   if (core->registry.count + core->binds->len >= HM_BOUND_EVER)
     return hm_fail(err, HM_FULL, "%d bindings are in this log, the most it may have",
                    HM_BOUND_EVER);
@@ -358,8 +369,8 @@ static enum hm_status check_order(struct bind *b, const struct hm_core_bind *req
   return HM_OK;
 }
 
-void hm_core_bind(struct hm_core *core, const struct hm_core_bind *request,
-                  hm_core_bound_done done, void *user)
+void hm_core_bind(struct hm_core *core, const struct hm_core_bind *request, hm_core_bound_done done,
+                  void *user)
 {
   struct bind *b = g_new0(struct bind, 1);
   struct hm_error err = {0};
@@ -380,7 +391,8 @@ void hm_core_bind(struct hm_core *core, const struct hm_core_bind *request,
   (void)hm_anchor_measure(core->sysfs, b->local.source, measured, b);
 }
 
-/* ---- anchors again: at start, and of devices every few seconds ------------------------------------------- */
+/* ---- anchors again: at start, and of devices every few seconds
+ * ------------------------------------------- */
 
 struct recheck {
   struct hm_core *core;
@@ -454,7 +466,8 @@ void hm_anchors_check(struct hm_core *core)
   }
 }
 
-/* ---- keys left by an interrupted bind ---------------------------------------------------------------------------- */
+/* ---- keys left by an interrupted bind
+ * ---------------------------------------------------------------------------- */
 
 /* The LCT of a bound entity whose key files begin with these 16 hex digits. */
 static bool is_bound_hex(const struct hm_core *core, const char *file)

@@ -77,8 +77,8 @@ void hm_control_append(struct hm_core *core, struct hm_bytes object,
   hand_in(core, &request, done, user);
 }
 
-void hm_control_receipt(struct hm_core *core, const struct hm_receipt *receipt,
-                        hm_append_done done, void *user)
+void hm_control_receipt(struct hm_core *core, const struct hm_receipt *receipt, hm_append_done done,
+                        void *user)
 {
   struct hm_entry_request request = {.source = HM_ENTRY_RECEIPT, .receipt = receipt};
   hand_in(core, &request, done, user);
@@ -93,8 +93,7 @@ void hm_control_local(struct hm_core *core, const struct hm_revocation *revocati
 
 void hm_control_build(struct hm_core *core, hm_entry_build build, hm_append_done done, void *user)
 {
-  struct hm_entry_request request = {
-      .source = HM_ENTRY_BUILD, .build = build, .build_user = user};
+  struct hm_entry_request request = {.source = HM_ENTRY_BUILD, .build = build, .build_user = user};
   hand_in(core, &request, done, user);
 }
 
@@ -112,7 +111,8 @@ void hm_control_checkpoint(struct hm_core *core, uint64_t record, hm_append_done
   refuse_later(done, user, status);
 }
 
-/* ---- results ---------------------------------------------------------------------------------- */
+/* ---- results ----------------------------------------------------------------------------------
+ */
 
 static bool take_waiting(struct hm_core *core, uint64_t token, struct waiting *out)
 {
@@ -156,9 +156,8 @@ static void give_up(struct hm_core *core, const struct hm_writer_result *result)
 
 static void take_result(struct hm_core *core, const struct hm_writer_result *result)
 {
-  struct hm_core_event event = {.first = result->first,
-                                .count = result->count,
-                                .durable_ns = result->durable_ns};
+  struct hm_core_event event = {
+      .first = result->first, .count = result->count, .durable_ns = result->durable_ns};
   switch (result->kind) {
   case HM_RESULT_OBSERVATION:
     hm_observe_result(core, result);

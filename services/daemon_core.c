@@ -13,7 +13,8 @@
 
 enum { FLOW_NS = 1500000000, STALL_NS = 5000000000ll, PROOF_RECORDS_MAX = 500 };
 
-/* ---- words ------------------------------------------------------------------------------------- */
+/* ---- words -------------------------------------------------------------------------------------
+ */
 
 const char *hm_pairing_state_text(enum hm_pairing_state state)
 {
@@ -34,7 +35,8 @@ const char *hm_health_text(enum hm_health health)
   return (unsigned)health < G_N_ELEMENTS(words) ? words[health] : "unknown";
 }
 
-/* ---- status -------------------------------------------------------------------------------------- */
+/* ---- status
+ * -------------------------------------------------------------------------------------- */
 
 static void fill_writer(struct hm_core *core, struct hm_core_status *out)
 {
@@ -89,7 +91,8 @@ void hm_core_authority_key(const struct hm_core *core, uint8_t point[64])
   memcpy(point, core->authority_point, 64);
 }
 
-/* ---- entities --------------------------------------------------------------------------------------- */
+/* ---- entities
+ * --------------------------------------------------------------------------------------- */
 
 static bool has_live_pairing(struct hm_core *core, const struct hm_bound *bound)
 {
@@ -234,7 +237,8 @@ void hm_writer_unslot(struct hm_core *core, struct hm_bound *bound)
     hm_log(HM_LOG_WARNING, "slot", "%s: the writer takes no more requests", bound->name);
 }
 
-/* ---- sources --------------------------------------------------------------------------------------- */
+/* ---- sources
+ * --------------------------------------------------------------------------------------- */
 
 struct discovery {
   struct hm_core *core;
@@ -298,8 +302,7 @@ static void mark_bound(struct hm_core *core, struct hm_core_sources *list)
     }
     for (unsigned k = 0; k < list->count; k++)
       if (strcmp(list->source[k].source, shown) == 0)
-        g_snprintf(list->source[k].state, sizeof list->source[k].state, "bound as %s",
-                   bound->name);
+        g_snprintf(list->source[k].state, sizeof list->source[k].state, "bound as %s", bound->name);
   }
   for (unsigned k = 0; k < list->count; k++)
     if (list->source[k].state[0] == '\0')
@@ -335,7 +338,8 @@ void hm_core_discover(struct hm_core *core, hm_core_sources_done done, void *use
     g_idle_add(discovered_alone, d);
 }
 
-/* ---- proofs ---------------------------------------------------------------------------------------------- */
+/* ---- proofs
+ * ---------------------------------------------------------------------------------------------- */
 
 struct hm_store *hm_core_store(struct hm_core *core)
 {
@@ -373,8 +377,8 @@ static void checkpointed(void *user, const struct hm_error *error, uint64_t numb
   (void)number;
   p->error = *error;
   if (error->status == HM_OK) {
-    enum hm_status status = hm_prove(p->core->crypto, p->core->store, p->records, p->count, NULL,
-                                     &file, &len, &fault);
+    enum hm_status status =
+        hm_prove(p->core->crypto, p->core->store, p->records, p->count, NULL, &file, &len, &fault);
     if (status != HM_OK)
       hm_fail(&p->error, status, "proof: %s",
               fault.text[0] != '\0' ? fault.text : hm_status_text(status));

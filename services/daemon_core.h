@@ -27,34 +27,34 @@ struct hm_core;  /* the daemon; made by main, handed to the API when it starts *
 struct hm_store; /* memory/store.h: both logs, opened for reading by this process */
 
 enum {
-  HM_SOURCE_MAX = 512,     /* bytes of a source string */
-  HM_WHAT_MAX = 96,        /* bytes of a human description */
-  HM_CONTEXT_TEXT = 64,    /* bytes of a context's name */
-  HM_LIVE_PAIRINGS = 8,    /* pairings of one entity, live ones and the newest ended */
-  HM_ENTITIES_MAX = 64,    /* bound entities of one host */
-  HM_PAIR_NAMES = 16,      /* names in one pair or revoke */
-  HM_SOURCES_MAX = 64,     /* sources that discover shows */
-  HM_DROP_REASONS = 6      /* back-pressure, rate, storm, disk, invalid, other */
+  HM_SOURCE_MAX = 512,  /* bytes of a source string */
+  HM_WHAT_MAX = 96,     /* bytes of a human description */
+  HM_CONTEXT_TEXT = 64, /* bytes of a context's name */
+  HM_LIVE_PAIRINGS = 8, /* pairings of one entity, live ones and the newest ended */
+  HM_ENTITIES_MAX = 64, /* bound entities of one host */
+  HM_PAIR_NAMES = 16,   /* names in one pair or revoke */
+  HM_SOURCES_MAX = 64,  /* sources that discover shows */
+  HM_DROP_REASONS = 6   /* back-pressure, rate, storm, disk, invalid, other */
 };
 
 /* ---- status --------------------------------------------------------------------- */
 struct hm_core_status {
   const char *version;
-  uint8_t host[32];       /* LCT id of the host */
-  uint8_t authority[32];  /* thumbprint of the authority's key, pinned at init */
-  bool authority_answers; /* a hello within the last minute, or a connection that stands */
+  uint8_t host[32];           /* LCT id of the host */
+  uint8_t authority[32];      /* thumbprint of the authority's key, pinned at init */
+  bool authority_answers;     /* a hello within the last minute, or a connection that stands */
   uint64_t authority_heard_s; /* iat of its newest 65023; 0 = never */
-  uint64_t revocations;   /* highest revocation number known */
-  uint64_t time_s;        /* trust time, 0 where there is none */
-  unsigned quality;       /* quality-code: 0 none 1 peer 2 network 3 authority */
+  uint64_t revocations;       /* highest revocation number known */
+  uint64_t time_s;            /* trust time, 0 where there is none */
+  unsigned quality;           /* quality-code: 0 none 1 peer 2 network 3 authority */
   uint64_t uptime_ms;
   uint32_t boot_count;
-  uint64_t control_size;  /* newest cN */
-  uint64_t records;       /* newest mN */
-  uint64_t batches;       /* newest rN */
-  uint64_t head;          /* cN of the newest head, 0 = none */
-  uint64_t store_bytes;   /* on disk */
-  uint64_t bytes_written; /* since start */
+  uint64_t control_size;                     /* newest cN */
+  uint64_t records;                          /* newest mN */
+  uint64_t batches;                          /* newest rN */
+  uint64_t head;                             /* cN of the newest head, 0 = none */
+  uint64_t store_bytes;                      /* on disk */
+  uint64_t bytes_written;                    /* since start */
   uint64_t written_records, refused_records; /* since start */
   uint64_t commit_last_us, commit_max_us;
   unsigned entities, gates, observers, media, connections;
@@ -71,25 +71,25 @@ enum hm_pairing_state { HM_PAIRING_LIVE, HM_PAIRING_EXPIRED, HM_PAIRING_REVOKED 
 const char *hm_pairing_state_text(enum hm_pairing_state state); /* "live" ... */
 
 struct hm_core_pairing {
-  unsigned context;                  /* context-code */
+  unsigned context;                       /* context-code */
   char context_text[HM_CONTEXT_TEXT + 1]; /* "drive", or its own name */
-  uint8_t certificate[32];           /* name of the pairing certificate */
+  uint8_t certificate[32];                /* name of the pairing certificate */
   uint8_t id[16];
-  uint64_t certificate_control;      /* cN of the certificate */
-  uint64_t control;                  /* cN of the L6 receipt: from here it is in force */
-  uint64_t from_s, until_s;          /* nbf, exp */
-  uint32_t operations;               /* bit n set = operation-code n allowed */
-  uint32_t data_types;               /* bit n set = data-code n */
-  bool is_local;                     /* both ends in this process: the receipt says so */
+  uint64_t certificate_control; /* cN of the certificate */
+  uint64_t control;             /* cN of the L6 receipt: from here it is in force */
+  uint64_t from_s, until_s;     /* nbf, exp */
+  uint32_t operations;          /* bit n set = operation-code n allowed */
+  uint32_t data_types;          /* bit n set = data-code n */
+  bool is_local;                /* both ends in this process: the receipt says so */
   enum hm_pairing_state state;
-  uint64_t revocation;               /* cN, iff REVOKED */
+  uint64_t revocation; /* cN, iff REVOKED */
 };
 
 enum hm_flow {
-  HM_FLOW_NONE,    /* no gate connected */
-  HM_FLOW_SHUT,    /* connected, no grant */
-  HM_FLOW_OPEN,    /* a grant stands; no frame yet or none within the last second */
-  HM_FLOW_FLOWING  /* a grant stands and frames pass */
+  HM_FLOW_NONE,   /* no gate connected */
+  HM_FLOW_SHUT,   /* connected, no grant */
+  HM_FLOW_OPEN,   /* a grant stands; no frame yet or none within the last second */
+  HM_FLOW_FLOWING /* a grant stands and frames pass */
 };
 const char *hm_flow_text(enum hm_flow state); /* "none" "shut" "open" "flowing" */
 
@@ -107,23 +107,23 @@ struct hm_core_entity {
   char name[HM_NAME_LETTERS + 1];
   uint8_t lct[32];
   unsigned class_code, entity_type, kind; /* 2-trust: 3 = H, type 3 sensor, kind 1 camera */
-  unsigned anchor_class;                  /* 1 software 2 position 3 serial 4 tpm2 5 secure 6 file */
+  unsigned anchor_class; /* 1 software 2 position 3 serial 4 tpm2 5 secure 6 file */
   uint8_t anchor[32];
-  unsigned assurance_percent;             /* ceiling: 40, 75 or 95 */
-  uint64_t control;                       /* cN of its binding */
-  char source[HM_SOURCE_MAX + 1];         /* for screens: without a URL's user part */
-  char what[HM_WHAT_MAX + 1];             /* "recording, 2.1 MB", "imx219 at csi:0/9-0010" */
-  bool is_host;                           /* the entity of this machine itself */
-  bool is_void;                           /* unbound: its LCT is revoked; history stays */
+  unsigned assurance_percent;     /* ceiling: 40, 75 or 95 */
+  uint64_t control;               /* cN of its binding */
+  char source[HM_SOURCE_MAX + 1]; /* for screens: without a URL's user part */
+  char what[HM_WHAT_MAX + 1];     /* "recording, 2.1 MB", "imx219 at csi:0/9-0010" */
+  bool is_host;                   /* the entity of this machine itself */
+  bool is_void;                   /* unbound: its LCT is revoked; history stays */
   enum hm_flow gate;
   enum hm_health health;
-  uint64_t health_since_s;                /* 0 unknown */
-  uint64_t passed;                        /* frames through the gate, as it reports */
+  uint64_t health_since_s; /* 0 unknown */
+  uint64_t passed;         /* frames through the gate, as it reports */
   uint64_t dropped[HM_DROP_REASONS];
   uint64_t last_frame;
-  uint64_t memories;                      /* records written since start */
-  uint64_t unauthorized;                  /* records refused since start */
-  unsigned fps_milli;                     /* over the last seconds */
+  uint64_t memories;     /* records written since start */
+  uint64_t unauthorized; /* records refused since start */
+  unsigned fps_milli;    /* over the last seconds */
   unsigned pairing_count;
   struct hm_core_pairing pairings[HM_LIVE_PAIRINGS]; /* ascending control */
 };
@@ -144,14 +144,14 @@ struct hm_core_source {
   char source[HM_SOURCE_MAX + 1]; /* what `bind` takes; no user part */
   char kind[16];                  /* "camera" "imu" "pack" "recording" */
   char what[HM_WHAT_MAX + 1];
-  char state[HM_NAME_LETTERS + 16];   /* "free", "bound as front" */
+  char state[HM_NAME_LETTERS + 16]; /* "free", "bound as front" */
 };
 struct hm_core_sources {
   struct hm_error error;
   unsigned count;
   struct hm_core_source source[HM_SOURCES_MAX];
-  bool is_cut;           /* more were found than fit */
-  bool media_answered;   /* else only what sysfs shows is listed */
+  bool is_cut;         /* more were found than fit */
+  bool media_answered; /* else only what sysfs shows is listed */
 };
 typedef void (*hm_core_sources_done)(void *user, const struct hm_core_sources *result);
 /* Own sysfs and the media service (asked, waited for 2 s at most). */
@@ -169,28 +169,28 @@ struct hm_core_bound {
   struct hm_core_entity entity; /* iff error.status is HM_OK */
 };
 typedef void (*hm_core_bound_done)(void *user, const struct hm_core_bound *result);
-void hm_core_bind(struct hm_core *core, const struct hm_core_bind *request,
-                  hm_core_bound_done done, void *user);
+void hm_core_bind(struct hm_core *core, const struct hm_core_bind *request, hm_core_bound_done done,
+                  void *user);
 
 /* ---- pair ---------------------------------------------------------------------------- */
 struct hm_core_pair {
   unsigned name_count;
   const char *names[HM_PAIR_NAMES];
-  const char *context;     /* "drive", "training", or a custom name (codes >= 64) */
-  uint64_t seconds;        /* life, 1 s .. 400 days */
-  uint32_t operations;     /* bit n = operation-code n; 0: observe and remember */
-  const char *with;        /* NULL or the host's name: the host */
-  const char *again;       /* reason to pair where a revocation of the anchor stands; or NULL */
+  const char *context; /* "drive", "training", or a custom name (codes >= 64) */
+  uint64_t seconds;    /* life, 1 s .. 400 days */
+  uint32_t operations; /* bit n = operation-code n; 0: observe and remember */
+  const char *with;    /* NULL or the host's name: the host */
+  const char *again;   /* reason to pair where a revocation of the anchor stands; or NULL */
 };
 struct hm_core_paired_one {
   struct hm_error error; /* one name can fail while others stand */
   char name[HM_NAME_LETTERS + 1];
   struct hm_core_pairing pairing;
   enum hm_flow gate;
-  enum hm_health health;       /* ENDED: a short recording is through already */
-  bool has_frame;              /* a frame passed within the 2 s waited for */
-  uint64_t frames;             /* so far */
-  unsigned first_frame_ms;     /* from the pairing in force to the gate's first frame */
+  enum hm_health health;   /* ENDED: a short recording is through already */
+  bool has_frame;          /* a frame passed within the 2 s waited for */
+  uint64_t frames;         /* so far */
+  unsigned first_frame_ms; /* from the pairing in force to the gate's first frame */
   unsigned fps_milli;
 };
 struct hm_core_paired {
@@ -213,18 +213,18 @@ struct hm_core_revoke {
 };
 struct hm_core_gate_end {
   char name[HM_NAME_LETTERS + 1];
-  bool had_gate;      /* false: no gate held a grant */
-  bool is_confirmed;  /* the gate said: no frame above last_frame */
-  bool still_flows;   /* other contexts keep it open */
+  bool had_gate;     /* false: no gate held a grant */
+  bool is_confirmed; /* the gate said: no frame above last_frame */
+  bool still_flows;  /* other contexts keep it open */
   uint64_t last_frame;
   uint64_t effective; /* cN of the "effective" entry */
 };
 struct hm_core_revoked {
   struct hm_error error;
-  uint64_t control;             /* cN of the (first) revocation, durable */
+  uint64_t control; /* cN of the (first) revocation, durable */
   unsigned entry_count;
   uint64_t entries[HM_PAIR_NAMES]; /* every revocation entry made */
-  bool by_authority;            /* else local, told to the authority when it answers */
+  bool by_authority;               /* else local, told to the authority when it answers */
   unsigned gate_count;
   struct hm_core_gate_end gates[HM_PAIR_NAMES];
 };
@@ -257,8 +257,8 @@ void hm_core_checkpoint(struct hm_core *core, hm_core_done done, void *user);
 enum hm_core_event_kind { HM_CORE_RECORDS, HM_CORE_CONTROL, HM_CORE_STOPPING };
 struct hm_core_event {
   enum hm_core_event_kind kind;
-  uint64_t first, count;   /* mN .. or cN ..: durable, readable from the store now */
-  uint64_t durable_ns;     /* CLOCK_REALTIME when the commit returned */
+  uint64_t first, count; /* mN .. or cN ..: durable, readable from the store now */
+  uint64_t durable_ns;   /* CLOCK_REALTIME when the commit returned */
 };
 typedef void (*hm_core_event_call)(void *user, const struct hm_core_event *event);
 /* Follow what becomes durable from now on. The API replays older numbers from the

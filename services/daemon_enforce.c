@@ -168,7 +168,8 @@ void hm_revocation_enforce(struct hm_core *core, uint64_t number, hm_enforce_don
                   &e->parts[i]);
 }
 
-/* ---- at start ------------------------------------------------------------------------------------ */
+/* ---- at start
+ * ------------------------------------------------------------------------------------ */
 
 static void settled(void *user, const struct hm_error *error, uint64_t number)
 {
@@ -195,7 +196,8 @@ void hm_revocations_settle(struct hm_core *core)
   }
 }
 
-/* ---- telling the authority -------------------------------------------------------------------------- */
+/* ---- telling the authority
+ * -------------------------------------------------------------------------- */
 
 struct telling {
   struct hm_core *core;

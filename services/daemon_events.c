@@ -14,7 +14,8 @@ struct hm_core_subscription {
 
 static void set_watched(struct hm_core *core)
 {
-  if (core->writer != NULL && hm_writer_watched(core->writer, core->subscriptions->len > 0) != HM_OK)
+  if (core->writer != NULL &&
+      hm_writer_watched(core->writer, core->subscriptions->len > 0) != HM_OK)
     hm_log(HM_LOG_WARNING, "watched", "the writer takes no more requests");
 }
 

@@ -112,8 +112,7 @@ static const char *refuse_sensor(struct hm_gate_link *link, enum hm_gate_role ro
   if (bound == NULL || bound->is_host || bound->is_void)
     return "no sensor of that name is bound";
   *status = HM_DENIED;
-  if (rule->unit[0] != '\0' ? !is_in_unit(link->peer.pid, rule->unit)
-                            : link->peer.uid != rule->uid)
+  if (rule->unit[0] != '\0' ? !is_in_unit(link->peer.pid, rule->unit) : link->peer.uid != rule->uid)
     return "this user or unit may not be the gate of this sensor";
   *status = HM_EXISTS;
   if (role == HM_GATE_ROLE_GATE && bound->gate != NULL)
@@ -318,15 +317,15 @@ void hm_gates_resume(struct hm_core *core, struct hm_bound *bound)
   link->readable = g_unix_fd_add(link->fd, G_IO_IN | G_IO_HUP | G_IO_ERR, on_readable, link);
 }
 
-/* ---- accepting -------------------------------------------------------------------------------- */
+/* ---- accepting --------------------------------------------------------------------------------
+ */
 
 static gboolean on_connection(gint fd, GIOCondition condition, gpointer data);
 
 static gboolean accept_again(gpointer data)
 {
   struct hm_core *core = data;
-  core->gates->accepting =
-      g_unix_fd_add(core->gates->listener, G_IO_IN, on_connection, core);
+  core->gates->accepting = g_unix_fd_add(core->gates->listener, G_IO_IN, on_connection, core);
   return G_SOURCE_REMOVE;
 }
 

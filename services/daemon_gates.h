@@ -31,14 +31,14 @@ struct hm_gate_link {
   bool is_counted;        /* in the admission of its uid */
   bool is_paused;         /* its sensor's inbox is full: not read */
   uint64_t tokens, token_ns;
-  uint64_t passed_base;   /* what the entity had passed when this gate came */
+  uint64_t passed_base; /* what the entity had passed when this gate came */
   uint64_t dropped_base[HM_DROP_REASONS];
   unsigned granted_count; /* contexts of the newest answer */
   uint16_t granted[HM_GATE_CONTEXTS];
-  uint64_t generation;    /* observers: marks the tokens of this connection */
+  uint64_t generation; /* observers: marks the tokens of this connection */
   uint64_t acked, done_mask, newest_seq;
   uint64_t newest_frame; /* of its peripheral records */
-  bool has_news;          /* an ACK is due */
+  bool has_news;         /* an ACK is due */
 };
 
 struct hm_gates {

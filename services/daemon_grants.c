@@ -78,8 +78,7 @@ static void fill_grants(struct hm_core *core, struct hm_bound *bound, struct hm_
 {
   struct hm_now now = hm_core_now(core);
   bool is_shut = core->is_stopping || bound->is_void || core->registry.all[0]->is_void ||
-                 !bound->anchor_checked ||
-                 bound->health == HM_HEALTH_ANCHOR_DIFFERS;
+                 !bound->anchor_checked || bound->health == HM_HEALTH_ANCHOR_DIFFERS;
   m->u.grant.count = 0;
   for (unsigned i = 0; !is_shut && i < bound->pairing_count; i++)
     if (may_observe(&bound->pairings[i]) && hm_pairing_is_live(core, &bound->pairings[i], &now))
@@ -87,14 +86,15 @@ static void fill_grants(struct hm_core *core, struct hm_bound *bound, struct hm_
   m->u.grant.reason = m->u.grant.count > 0 ? HM_GATE_OPEN : why_shut(core, bound);
 }
 
-/* ---- ASK --------------------------------------------------------------------------------------- */
+/* ---- ASK ---------------------------------------------------------------------------------------
+ */
 
 static void measure_flow(struct hm_bound *bound, uint64_t passed)
 {
   uint64_t now = hm_boottime_ns();
   if (bound->fps_at_ns != 0 && now > bound->fps_at_ns && passed >= bound->fps_passed)
-    bound->fps_milli = (unsigned)MIN((passed - bound->fps_passed) * 1000000000000u /
-                                         (now - bound->fps_at_ns), 10000000u);
+    bound->fps_milli = (unsigned)MIN(
+        (passed - bound->fps_passed) * 1000000000000u / (now - bound->fps_at_ns), 10000000u);
   bound->fps_at_ns = now;
   bound->fps_passed = passed;
 }
@@ -148,7 +148,8 @@ bool hm_gate_on_ask(struct hm_gate_link *link, const struct hm_gate_message *m)
   return hm_gate_send(link, &answer);
 }
 
-/* ---- taking back --------------------------------------------------------------------------------- */
+/* ---- taking back
+ * --------------------------------------------------------------------------------- */
 
 static gboolean shut_finish(gpointer data)
 {
@@ -267,7 +268,8 @@ bool hm_gate_on_closed(struct hm_gate_link *link, const struct hm_gate_message *
   return true;
 }
 
-/* ---- expiry ------------------------------------------------------------------------------------------ */
+/* ---- expiry
+ * ------------------------------------------------------------------------------------------ */
 
 static void take_back_expired(struct hm_core *core, struct hm_gate_link *link)
 {

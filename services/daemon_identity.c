@@ -94,7 +94,8 @@ enum hm_status hm_pairing_secret_path(const struct hm_core *core, const uint8_t 
   return hm_path_join(path, folder, hex, err);
 }
 
-/* ---- the authority ----------------------------------------------------------------------------- */
+/* ---- the authority -----------------------------------------------------------------------------
+ */
 
 static bool is_authority(const struct hm_core *core, const char *path, const uint8_t lct[32],
                          uint8_t point[64])
@@ -129,7 +130,8 @@ enum hm_status hm_authority_find(struct hm_core *core, const uint8_t lct[32], ui
                             folder);
 }
 
-/* ---- the law -------------------------------------------------------------------------------------- */
+/* ---- the law
+ * -------------------------------------------------------------------------------------- */
 
 enum hm_status hm_law_of(struct hm_core *core, uint8_t law[32])
 {

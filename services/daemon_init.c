@@ -66,7 +66,8 @@ static enum hm_status pin_authority(struct birth *b, struct hm_error *err)
   return hm_public_write(path, b->core->authority_point, err);
 }
 
-/* ---- the request ------------------------------------------------------------------------------ */
+/* ---- the request ------------------------------------------------------------------------------
+ */
 
 static enum hm_status make_request(struct birth *b, const uint8_t challenge[16])
 {
@@ -113,7 +114,8 @@ static enum hm_status keep_answer(struct birth *b, const struct hm_auth_answer *
   return HM_OK;
 }
 
-/* ---- asking: a serving authority ------------------------------------------------------------------ */
+/* ---- asking: a serving authority
+ * ------------------------------------------------------------------ */
 
 static enum hm_status challenged_request(struct birth *b, struct hm_error *err)
 {
@@ -123,8 +125,9 @@ static enum hm_status challenged_request(struct birth *b, struct hm_error *err)
   question.u.challenge.entity_type = HM_ENTITY_HOST;
   HM_TRY(hm_auth_ask(&b->link, &question, &answer, ASK_TIMEOUT_MS, err));
   if (memcmp(answer.u.challenge.key, b->core->authority_point, 64) != 0)
-    return hm_fail(err, HM_UNPINNED, "authority: its socket has another key than the public key "
-                                     "given");
+    return hm_fail(err, HM_UNPINNED,
+                   "authority: its socket has another key than the public key "
+                   "given");
   return make_request(b, answer.u.challenge.challenge);
 }
 
@@ -145,7 +148,8 @@ static enum hm_status ask_socket(struct birth *b, struct hm_error *err)
   return status;
 }
 
-/* ---- asking: `hallmark-authority issue` on a pipe ---------------------------------------------------- */
+/* ---- asking: `hallmark-authority issue` on a pipe
+ * ---------------------------------------------------- */
 
 /* The program beside ours, else the one in PATH. */
 static char *authority_program(void)
@@ -308,15 +312,16 @@ static enum hm_status check_binding(struct birth *b, struct hm_error *err)
   if (status == HM_OK)
     status = hm_signed_open(core->crypto, object, HM_TYP_BINDING, &hm_shape_binding,
                             core->authority_point, &binding, &sign1, NULL);
-  if (status == HM_OK &&
-      !hm_bytes_equal(binding.request, hm_bytes(b->request, b->request_len)))
+  if (status == HM_OK && !hm_bytes_equal(binding.request, hm_bytes(b->request, b->request_len)))
     status = HM_MISMATCH;
   if (status == HM_OK)
     status = hm_log_proof_verify(core->crypto, hm_bytes(b->proof, b->proof_len), object,
                                  core->authority_point, &view);
   return status == HM_OK ? HM_OK
-                         : hm_fail(err, status, "authority: its certificate for this host is "
-                                                "refused: %s", hm_status_text(status));
+                         : hm_fail(err, status,
+                                   "authority: its certificate for this host is "
+                                   "refused: %s",
+                                   hm_status_text(status));
 }
 
 static enum hm_status ask(struct birth *b, struct hm_error *err)
@@ -330,8 +335,8 @@ static enum hm_status obtain_binding(struct birth *b, struct hm_error *err)
 {
   enum hm_status status = HM_NOT_FOUND;
   HM_TRY(hm_path_join(b->request_path, b->core->paths.keys, "host.request", err));
-  b->is_resumed = hm_file_read(b->request_path, b->request, sizeof b->request, &b->request_len,
-                               NULL) == HM_OK;
+  b->is_resumed =
+      hm_file_read(b->request_path, b->request, sizeof b->request, &b->request_len, NULL) == HM_OK;
   if (b->is_resumed)
     status = ask(b, err);
   b->is_resumed = false;
@@ -341,7 +346,8 @@ static enum hm_status obtain_binding(struct birth *b, struct hm_error *err)
   return check_binding(b, err);
 }
 
-/* ---- the store --------------------------------------------------------------------------------------- */
+/* ---- the store
+ * --------------------------------------------------------------------------------------- */
 
 static enum hm_status make_receipt(struct birth *b, struct hm_receipt *receipt, uint8_t *object,
                                    size_t *len)
@@ -381,8 +387,7 @@ static enum hm_status make_entries(struct birth *b, struct hm_store_birth *birth
   birth->binding.attached_count = 1;
   birth->binding.attached[0] = hm_bytes(b->proof, b->proof_len);
   birth->opened.object = hm_bytes(b->opened, b->opened_len);
-  birth->genesis.time_s = birth->binding.time_s = birth->opened.time_s =
-      hm_core_now(core).trust_s;
+  birth->genesis.time_s = birth->binding.time_s = birth->opened.time_s = hm_core_now(core).trust_s;
   return HM_OK;
 }
 
@@ -397,7 +402,8 @@ static enum hm_status make_store(struct birth *b, struct hm_error *err)
   return status == HM_OK ? HM_OK : hm_fail(err, status, "%s", fault.text);
 }
 
-/* ---- the order ------------------------------------------------------------------------------------------ */
+/* ---- the order
+ * ------------------------------------------------------------------------------------------ */
 
 static enum hm_status refuse_second(const struct hm_core *core, struct hm_error *err)
 {
@@ -418,8 +424,7 @@ static enum hm_status lock_keys(const struct hm_core *core, int *fd, struct hm_e
     return HM_OK;
   close(*fd);
   *fd = -1;
-  return hm_fail(err, HM_LOCKED, "%s: another init or hallmarkd is at work here",
-                 core->paths.keys);
+  return hm_fail(err, HM_LOCKED, "%s: another init or hallmarkd is at work here", core->paths.keys);
 }
 
 static enum hm_status ensure_keys(struct hm_core *core, struct hm_error *err)
@@ -434,7 +439,8 @@ static void say_done(const struct birth *b)
 {
   char lct[HM_LCT_TEXT + 1];
   const struct hm_paths *paths = &b->core->paths;
-  const char *flag = paths->is_system ? "" : " --state ", *state = paths->is_system ? "" : paths->state;
+  const char *flag = paths->is_system ? "" : " --state ",
+             *state = paths->is_system ? "" : paths->state;
   hm_lct_format(b->core->host_key.signer.kid, lct);
   hm_say("host       %s", lct);
   hm_say("store      %s (c1 genesis, c2 host, c3 first segment)", paths->store);

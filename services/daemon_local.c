@@ -57,8 +57,8 @@ static bool parse_hex(const char *text, uint8_t out[32])
   if (strlen(text) != 64 || strspn(text, "0123456789abcdef") != 64)
     return false;
   for (int i = 0; i < 32; i++)
-    out[i] = (uint8_t)(g_ascii_xdigit_value(text[2 * i]) << 4 |
-                       g_ascii_xdigit_value(text[2 * i + 1]));
+    out[i] =
+        (uint8_t)(g_ascii_xdigit_value(text[2 * i]) << 4 | g_ascii_xdigit_value(text[2 * i + 1]));
   return true;
 }
 
@@ -73,8 +73,7 @@ static bool parse_gate(const struct hm_core *core, char *text, struct hm_gate_ru
     g_strlcpy(rule->unit, text + 5, sizeof rule->unit);
     return true;
   }
-  if (!g_str_has_prefix(text, "uid ") ||
-      hm_text_uint(text + 4, UINT32_MAX - 1, &uid) != HM_OK)
+  if (!g_str_has_prefix(text, "uid ") || hm_text_uint(text + 4, UINT32_MAX - 1, &uid) != HM_OK)
     return false;
   rule->uid = (uid_t)uid;
   return true;

@@ -25,14 +25,21 @@
 #include "services/notify.h"
 #include "trust/crypto_openssl.h"
 
-enum { STOP_SHUT_MS = 2400, STOP_DRAIN_MS = 150 /* for what observers still have */, TICK_MS = 1000, ANCHORS_EVERY = 5, CONNECTIONS = 1024 };
+enum {
+  STOP_SHUT_MS = 2400,
+  STOP_DRAIN_MS = 150 /* for what observers still have */,
+  TICK_MS = 1000,
+  ANCHORS_EVERY = 5,
+  CONNECTIONS = 1024
+};
 
 struct options {
   char *state, *authority;
   gboolean is_init, is_version, is_verbose;
 };
 
-/* ---- options ----------------------------------------------------------------------------------- */
+/* ---- options -----------------------------------------------------------------------------------
+ */
 
 static bool read_options(int *argc, char ***argv, struct options *o, struct hm_error *err)
 {
@@ -51,13 +58,14 @@ static bool read_options(int *argc, char ***argv, struct options *o, struct hm_e
   if (!is_good)
     hm_fail(err, HM_MALFORMED, "%s; run: hallmarkd --help", error->message);
   else if (*argc > 1)
-    is_good = hm_fail(err, HM_MALFORMED, "%s: not an option; run: hallmarkd --help",
-                      (*argv)[1]) == HM_OK;
+    is_good =
+        hm_fail(err, HM_MALFORMED, "%s: not an option; run: hallmarkd --help", (*argv)[1]) == HM_OK;
   g_option_context_free(context);
   return is_good;
 }
 
-/* ---- start ---------------------------------------------------------------------------------------- */
+/* ---- start
+ * ---------------------------------------------------------------------------------------- */
 
 static enum hm_status load_config(struct hm_core *core, struct hm_config **config,
                                   struct hm_error *err)
@@ -111,7 +119,8 @@ static enum hm_status read_genesis(struct hm_core *core, struct hm_error *err)
   enum hm_status status =
       hm_log_entry(hm_store_control(core->store), 1, buffer, HM_LOG_ENTRY_MAX, &entry);
   if (status == HM_OK)
-    status = hm_receipt_open(core->crypto, entry.object, core->host_key.signer.point, &receipt, NULL);
+    status =
+        hm_receipt_open(core->crypto, entry.object, core->host_key.signer.point, &receipt, NULL);
   if (status == HM_OK && (receipt.kind != HM_RECEIPT_GENESIS || receipt.evidence_count != 2))
     status = HM_MALFORMED;
   if (status == HM_OK)
@@ -183,7 +192,8 @@ static enum hm_status start_writer(struct hm_core *core, struct hm_error *err)
   return HM_OK;
 }
 
-/* ---- the law: a new configuration is a control entry ------------------------------------------------- */
+/* ---- the law: a new configuration is a control entry
+ * ------------------------------------------------- */
 
 static enum hm_status build_law(void *user, const struct hm_entry_facts *facts, struct hm_out *out)
 {
@@ -211,7 +221,8 @@ static enum hm_status follow_law(struct hm_core *core)
   return HM_OK;
 }
 
-/* ---- what a stop or a crash left half done -------------------------------------------------------------- */
+/* ---- what a stop or a crash left half done
+ * -------------------------------------------------------------- */
 
 static void settle(struct hm_core *core)
 {
@@ -243,7 +254,9 @@ static enum hm_status start(struct hm_core *core, struct hm_error *err)
   return HM_OK;
 }
 
-/* ---- running ------------------------------------------------------------------------------------------------ */
+/* ---- running
+ * ------------------------------------------------------------------------------------------------
+ */
 
 static gboolean on_tick(gpointer data)
 {
@@ -272,7 +285,9 @@ static gboolean on_hangup(gpointer data)
   return G_SOURCE_CONTINUE;
 }
 
-/* ---- stop ----------------------------------------------------------------------------------------------------- */
+/* ---- stop
+ * -----------------------------------------------------------------------------------------------------
+ */
 
 static gboolean quit(gpointer data)
 {

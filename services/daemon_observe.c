@@ -74,15 +74,15 @@ bool hm_gate_on_peripheral(struct hm_gate_link *link, const struct hm_gate_messa
   }
   uint64_t frame = frame_of(bound, &record);
   if (!does_rise(link, frame)) {
-    hm_gate_close(link, HM_POLICY, "peripheral records: frame numbers fall more than once a second");
+    hm_gate_close(link, HM_POLICY,
+                  "peripheral records: frame numbers fall more than once a second");
     return false;
   }
   hm_bound_saw_frame(bound, frame);
   bound->frames_seen++;
   if (bound->slot == 0)
     return true; /* unbound: the gate is told with its next question */
-  if (hm_writer_peripheral(link->core->writer, bound->slot, frame, m->u.peripheral.record) !=
-      HM_OK)
+  if (hm_writer_peripheral(link->core->writer, bound->slot, frame, m->u.peripheral.record) != HM_OK)
     hm_log(HM_LOG_WARNING, "peripheral", "%s: peripheral record of frame %llu was lost",
            bound->name, (unsigned long long)frame);
   return true;
@@ -247,7 +247,8 @@ void hm_observe_results_done(struct hm_core *core)
   }
 }
 
-/* ---- EVENT ------------------------------------------------------------------------------------ */
+/* ---- EVENT ------------------------------------------------------------------------------------
+ */
 
 static void set_health(struct hm_core *core, struct hm_bound *bound, enum hm_health health)
 {
@@ -262,8 +263,8 @@ static const struct {
   enum hm_gate_event event;
   enum hm_health health;
 } healths[] = {
-    {HM_GATE_EVENT_FLOWING, HM_HEALTH_OK},     {HM_GATE_EVENT_END, HM_HEALTH_ENDED},
-    {HM_GATE_EVENT_ERROR, HM_HEALTH_STALLED},  {HM_GATE_EVENT_STALLED, HM_HEALTH_STALLED},
+    {HM_GATE_EVENT_FLOWING, HM_HEALTH_OK},        {HM_GATE_EVENT_END, HM_HEALTH_ENDED},
+    {HM_GATE_EVENT_ERROR, HM_HEALTH_STALLED},     {HM_GATE_EVENT_STALLED, HM_HEALTH_STALLED},
     {HM_GATE_EVENT_RECONNECT, HM_HEALTH_STALLED},
 };
 

@@ -17,8 +17,7 @@ typedef void (*hm_enforce_done)(void *user, const struct hm_error *error,
                                 const struct hm_enforced *result);
 /* Entry number is a revocation, durable and taken in: shut the gates of what it
  * ended, record "effective" for each. done may be NULL. */
-void hm_revocation_enforce(struct hm_core *core, uint64_t number, hm_enforce_done done,
-                           void *user);
+void hm_revocation_enforce(struct hm_core *core, uint64_t number, hm_enforce_done done, void *user);
 /* At start: revocations without "effective" get it, by restart. */
 void hm_revocations_settle(struct hm_core *core);
 /* Local revocations that the authority has not heard of are told to it, then its

@@ -60,7 +60,8 @@ struct pair {
 
 static void next_name(struct pair *p);
 
-/* ---- ends ---------------------------------------------------------------------------------------- */
+/* ---- ends
+ * ---------------------------------------------------------------------------------------- */
 
 static struct hm_core_paired_one *one_of(struct pair *p)
 {
@@ -129,7 +130,8 @@ static void fail(struct pair *p, enum hm_status status, const struct hm_error *w
   end_name(p, &err);
 }
 
-/* ---- 6 the first frame --------------------------------------------------------------------------- */
+/* ---- 6 the first frame
+ * --------------------------------------------------------------------------- */
 
 /* Frames are expected: a gate is there, or the media service will bring one. */
 static bool is_expected(const struct pair *p)
@@ -156,10 +158,10 @@ static gboolean look_for_frame(gpointer data)
     uint64_t took = bound->last_packet_ns - bound->first_frame_ns;
     one->first_frame_ms = (unsigned)((bound->first_frame_ns - bound->in_force_ns) / 1000000u);
     one->frames = bound->frames_in_force;
-    one->fps_milli = bound->frames_in_force > 1 && took > 0
-                         ? (unsigned)MIN((bound->frames_in_force - 1) * 1000000000000u / took,
-                                         10000000u)
-                         : bound->fps_milli;
+    one->fps_milli =
+        bound->frames_in_force > 1 && took > 0
+            ? (unsigned)MIN((bound->frames_in_force - 1) * 1000000000000u / took, 10000000u)
+            : bound->fps_milli;
   }
   one->gate = hm_bound_flow(p->core, bound);
   one->health = hm_bound_health(p->core, bound);
@@ -167,7 +169,8 @@ static gboolean look_for_frame(gpointer data)
   return G_SOURCE_REMOVE;
 }
 
-/* ---- 5 the receipt: in force ------------------------------------------------------------------------ */
+/* ---- 5 the receipt: in force
+ * ------------------------------------------------------------------------ */
 
 /* keys/pairings/<id hex>: [certificate name, PS, uses left] */
 static enum hm_status keep_secret(struct pair *p, struct hm_error *err)
@@ -239,7 +242,8 @@ static void receipt_came(void *user, const struct hm_error *error,
   hm_control_append(p->core, answer->u.complete.receipt, completions, 2, in_force, p);
 }
 
-/* ---- 4 halves and completions ---------------------------------------------------------------------- */
+/* ---- 4 halves and completions
+ * ---------------------------------------------------------------------- */
 
 /* P3 to P7, A and B in turn; every message is one that could have travelled. */
 static enum hm_status shake_hands(struct pair *p)
@@ -285,7 +289,8 @@ static void logged(void *user, const struct hm_error *error, uint64_t number)
   hm_link_ask(p->core, &question, receipt_came, p);
 }
 
-/* ---- 3 the certificate ------------------------------------------------------------------------------- */
+/* ---- 3 the certificate
+ * ------------------------------------------------------------------------------- */
 
 static uint64_t last_iat(void *store, const uint8_t peer[32], uint64_t context)
 {
@@ -369,8 +374,7 @@ static enum hm_status take_certificate(struct pair *p, const struct hm_auth_pair
   return check_partner(p, answer->partner);
 }
 
-static void certified(void *user, const struct hm_error *error,
-                      const struct hm_auth_answer *answer)
+static void certified(void *user, const struct hm_error *error, const struct hm_auth_answer *answer)
 {
   struct pair *p = user;
   struct hm_error err = *error;
@@ -387,7 +391,8 @@ static void certified(void *user, const struct hm_error *error,
   hm_link_check_view(p->core, &view, placed, p);
 }
 
-/* ---- 2 the wishes -------------------------------------------------------------------------------------- */
+/* ---- 2 the wishes
+ * -------------------------------------------------------------------------------------- */
 
 static void fill_wishes(const struct pair *p, struct hm_pairing_request *w)
 {
@@ -416,7 +421,10 @@ static enum hm_status begin_machines(struct pair *p, struct hm_error *err)
   HM_TRY(hm_signing_key_load(path, &p->sign, err));
   HM_TRY(hm_key_path(path, core->paths.keys, p->bound->entity.lct, "agree", err));
   HM_TRY(hm_agreement_key_load(path, &p->agree, err));
-  struct hm_pair_setup a = {.role = 0, .has_peer = true, .is_pinned = true, .is_local = true,
+  struct hm_pair_setup a = {.role = 0,
+                            .has_peer = true,
+                            .is_pinned = true,
+                            .is_local = true,
                             .node = {HM_NODE_HOST, HM_NODE_HOST}};
   memcpy(a.own, core->host_key.signer.kid, 32);
   memcpy(a.peer, p->bound->entity.lct, 32);
@@ -446,7 +454,8 @@ static enum hm_status ask(struct pair *p, struct hm_error *err)
   return HM_OK;
 }
 
-/* ---- 1 the order ----------------------------------------------------------------------------------------- */
+/* ---- 1 the order
+ * ----------------------------------------------------------------------------------------- */
 
 /* Another LCT with this unit's anchor was revoked, and had this context. */
 static const struct hm_bound *revoked_before(const struct pair *p)
@@ -499,8 +508,9 @@ static enum hm_status check_context(const struct pair *p, struct hm_error *err)
   for (unsigned i = 0; i < p->bound->seen_count; i++)
     is_new = is_new && p->bound->seen[i].context != p->context;
   if (is_new && p->bound->seen_count == HM_CONTEXTS_SEEN)
-    return hm_fail(err, HM_POLICY, "was paired for %d contexts, the most of one binding; run: "
-                                   "hallmark unbind %s, then bind it again",
+    return hm_fail(err, HM_POLICY,
+                   "was paired for %d contexts, the most of one binding; run: "
+                   "hallmark unbind %s, then bind it again",
                    HM_CONTEXTS_SEEN, p->bound->name);
   return HM_OK;
 }
@@ -511,8 +521,9 @@ static enum hm_status check_room(const struct pair *p, struct hm_error *err)
   HM_TRY(check_context(p, err));
   count_live(p, &contexts, &same);
   if (same >= LIVE_IN_CONTEXT)
-    return hm_fail(err, HM_POLICY, "%u pairings for %s are in force, the most at one time; run: "
-                                   "hallmark revoke %s --context %s",
+    return hm_fail(err, HM_POLICY,
+                   "%u pairings for %s are in force, the most at one time; run: "
+                   "hallmark revoke %s --context %s",
                    same, p->context_text, p->bound->name, p->context_text);
   if (contexts >= LIVE_CONTEXTS)
     return hm_fail(err, HM_POLICY,
@@ -562,8 +573,7 @@ static void next_name(struct pair *p)
   p->is_logged = false;
   enum hm_status status = check_name(p, &err);
   if (status == HM_OK)
-    status = p->core->is_stopping ? hm_fail(&err, HM_UNREACHABLE, "hallmarkd stops")
-                                  : ask(p, &err);
+    status = p->core->is_stopping ? hm_fail(&err, HM_UNREACHABLE, "hallmarkd stops") : ask(p, &err);
   if (status != HM_OK)
     fail(p, status, &err, "pair");
 }
@@ -581,8 +591,8 @@ static enum hm_status check_order(struct pair *p, const struct hm_core_pair *req
                    host->name);
   if (request->operations & ~(uint32_t)0x7e)
     return hm_fail(err, HM_MALFORMED, "--allow: observe, remember, train, read, write, execute");
-  p->operations = request->operations != 0 ? request->operations
-                                           : 1u << HM_OP_OBSERVE | 1u << HM_OP_REMEMBER;
+  p->operations =
+      request->operations != 0 ? request->operations : 1u << HM_OP_OBSERVE | 1u << HM_OP_REMEMBER;
   p->seconds = request->seconds;
   return HM_OK;
 }

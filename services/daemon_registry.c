@@ -55,10 +55,9 @@ struct hm_bound *hm_bound_by_binding(const struct hm_core *core, uint64_t contro
 }
 
 /* Visit every pairing; the first for which is_it says yes. */
-static struct hm_kept_pairing *find_pairing(const struct hm_core *core, struct hm_bound **bound,
-                                            bool (*is_it)(const struct hm_kept_pairing *,
-                                                          const void *),
-                                            const void *key)
+static struct hm_kept_pairing *
+find_pairing(const struct hm_core *core, struct hm_bound **bound,
+             bool (*is_it)(const struct hm_kept_pairing *, const void *), const void *key)
 {
   for (unsigned i = 0; i < core->registry.count; i++) {
     struct hm_bound *b = core->registry.all[i];
@@ -128,7 +127,8 @@ enum hm_status hm_context_code(const struct hm_core *core, const char *text, uns
   }
   bool is_name = len >= 1 && len <= HM_CONTEXT_TEXT && g_ascii_islower(text[0]);
   for (size_t i = 0; is_name && i < len; i++)
-    is_name = g_ascii_islower(text[i]) || g_ascii_isdigit(text[i]) || strchr("._-", text[i]) != NULL;
+    is_name =
+        g_ascii_islower(text[i]) || g_ascii_isdigit(text[i]) || strchr("._-", text[i]) != NULL;
   if (!is_name)
     return hm_fail(err, HM_MALFORMED,
                    "context: drive, training, diagnostics, battery_management, firmware_update, "
@@ -326,8 +326,8 @@ static bool end_named(struct hm_core *core, const struct hm_revocation *rev, uin
   bool is_any = false;
   for (unsigned i = 0; i < core->registry.count; i++) {
     struct hm_bound *bound = core->registry.all[i];
-    bool is_whole = hm_revocation_names(rev, bound->entity.lct) ||
-                    hm_revocation_names(rev, bound->entity.name);
+    bool is_whole =
+        hm_revocation_names(rev, bound->entity.lct) || hm_revocation_names(rev, bound->entity.name);
     if (is_whole && !rev->is_local && !bound->is_void) {
       bound->is_void = true;
       bound->void_by = number;
@@ -469,7 +469,8 @@ enum hm_status hm_registry_load(struct hm_core *core, struct hm_error *err)
   HM_TRY(hm_registry_catch_up(core, err));
   if (core->registry.count == 0 ||
       memcmp(core->registry.all[0]->entity.lct, core->host_key.signer.kid, 32) != 0)
-    return hm_fail(err, HM_MISMATCH, "%s: the store belongs to another host key than %s/host.sign.pem",
+    return hm_fail(err, HM_MISMATCH,
+                   "%s: the store belongs to another host key than %s/host.sign.pem",
                    core->paths.store, core->paths.keys);
   return HM_OK;
 }

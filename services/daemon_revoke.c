@@ -32,7 +32,8 @@ struct revoke {
   bool is_all_in;
 };
 
-/* ---- ends -------------------------------------------------------------------------------------- */
+/* ---- ends --------------------------------------------------------------------------------------
+ */
 
 static gboolean finish(gpointer data)
 {
@@ -66,7 +67,8 @@ static void settle(struct revoke *r)
   finish(r);
 }
 
-/* ---- gates --------------------------------------------------------------------------------------- */
+/* ---- gates
+ * --------------------------------------------------------------------------------------- */
 
 static void enforced(void *user, const struct hm_error *error, const struct hm_enforced *done)
 {
@@ -119,7 +121,8 @@ static void append_next(struct revoke *r)
   hm_control_local(r->core, &local, appended, r);
 }
 
-/* ---- unbind: the LCT, by the authority -------------------------------------------------------------- */
+/* ---- unbind: the LCT, by the authority
+ * -------------------------------------------------------------- */
 
 static void void_synced(void *user, const struct hm_error *error)
 {
@@ -151,8 +154,9 @@ static void void_answered(void *user, const struct hm_error *error,
     hm_link_sync(r->core, void_synced, r);
     return;
   }
-  hm_error_prefix(&err, "%s: its pairings are revoked, its LCT stands until the authority "
-                        "answers; then run: hallmark unbind %s",
+  hm_error_prefix(&err,
+                  "%s: its pairings are revoked, its LCT stands until the authority "
+                  "answers; then run: hallmark unbind %s",
                   r->voided->name, r->voided->name);
   note_failure(r, &err);
   finish(r);
@@ -187,7 +191,8 @@ void hm_retire(struct hm_core *core, struct hm_bound *bound)
   bound->health_since_s = hm_core_now(core).trust_s;
 }
 
-/* ---- what is meant --------------------------------------------------------------------------------- */
+/* ---- what is meant
+ * --------------------------------------------------------------------------------- */
 
 static enum hm_status add_target(struct revoke *r, struct hm_bound *bound,
                                  const struct hm_kept_pairing *pairing, struct hm_error *err)

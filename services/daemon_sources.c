@@ -37,7 +37,8 @@ static const char *broken_rule(const struct hm_source_row *row, const char *rest
   case HM_SOURCE_CSI:
     return is_digits(rest, 2) ? NULL : "a sensor's number, 0 to 99";
   case HM_SOURCE_V4L2:
-    return g_str_has_prefix(node, "video") && is_digits(node + 5, 3) ? NULL : "a node such as video0";
+    return g_str_has_prefix(node, "video") && is_digits(node + 5, 3) ? NULL
+                                                                     : "a node such as video0";
   case HM_SOURCE_RTSP:
     return rest[0] != '\0' && rest[0] != '/' ? NULL : "a host";
   default:
@@ -57,7 +58,8 @@ enum hm_status hm_source_parse(const char *source, const struct hm_source_row **
   }
   hm_source_show(source, shown, sizeof shown);
   if (!g_utf8_validate(source, -1, NULL) || strpbrk(source, "\n\r\t") != NULL) {
-    g_snprintf(error->text, sizeof error->text, "%.200s: a source has no control characters", shown);
+    g_snprintf(error->text, sizeof error->text, "%.200s: a source has no control characters",
+               shown);
     return error->status;
   }
   for (size_t i = 0; i < hm_source_rows; i++) {

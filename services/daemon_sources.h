@@ -30,12 +30,12 @@ enum hm_source_scheme {
 
 struct hm_source_row {
   enum hm_source_scheme scheme;
-  const char *prefix;     /* "file:" */
-  const char *kind;       /* for screens: "recording" */
-  unsigned entity_type;   /* 2-trust */
-  unsigned kind_code;     /* 1 camera, 2 imu; 0 for others */
-  bool is_bindable;       /* by this version */
-  bool is_live;           /* else its gate waits instead of dropping */
+  const char *prefix;   /* "file:" */
+  const char *kind;     /* for screens: "recording" */
+  unsigned entity_type; /* 2-trust */
+  unsigned kind_code;   /* 1 camera, 2 imu; 0 for others */
+  bool is_bindable;     /* by this version */
+  bool is_live;         /* else its gate waits instead of dropping */
 };
 extern const struct hm_source_row hm_source_table[];
 extern const size_t hm_source_rows;
@@ -52,7 +52,7 @@ void hm_source_show(const char *source, char *out, size_t cap);
 struct hm_measured {
   unsigned class_code; /* enum hm_anchor */
   uint8_t digest[32];
-  char serial[65];     /* empty where the unit shows none */
+  char serial[65]; /* empty where the unit shows none */
   char what[HM_WHAT_MAX + 1];
 };
 struct hm_anchor_job;
@@ -61,8 +61,8 @@ typedef void (*hm_anchor_done)(void *user, const struct hm_error *error,
                                const struct hm_measured *anchor);
 /* Measure; done comes from the main loop, never from inside. sysfs is "/sys". The
  * job frees itself after done. */
-struct hm_anchor_job *hm_anchor_measure(const char *sysfs, const char *source,
-                                        hm_anchor_done done, void *user);
+struct hm_anchor_job *hm_anchor_measure(const char *sysfs, const char *source, hm_anchor_done done,
+                                        void *user);
 /* done will not be called. */
 void hm_anchor_cancel(struct hm_anchor_job *job);
 

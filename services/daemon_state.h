@@ -26,14 +26,14 @@
 #include "services/daemon_core.h"
 #include "services/daemon_sources.h"
 #include "services/daemon_writer.h"
-#include "services/packet_socket.h"
 #include "services/keys.h"
+#include "services/packet_socket.h"
 #include "trust/checkpoint.h"
 
 enum {
-  HM_LEASE_WAIT_MS = 2100,   /* after the last grant: no gate lets anything pass */
-  HM_CONTEXTS_SEEN = 32,     /* contexts in which one entity was ever paired */
-  HM_BOUND_EVER = 1024       /* bindings of one host, those unbound since included */
+  HM_LEASE_WAIT_MS = 2100, /* after the last grant: no gate lets anything pass */
+  HM_CONTEXTS_SEEN = 32,   /* contexts in which one entity was ever paired */
+  HM_BOUND_EVER = 1024     /* bindings of one host, those unbound since included */
 };
 
 struct hm_gate_link; /* one connection; daemon_gates.c */
@@ -59,17 +59,17 @@ struct hm_context_seen {
 /* Who may open an entity's gate. */
 struct hm_gate_rule {
   uid_t uid;
-  bool is_media;     /* no --gate was given: the media service runs it */
-  char unit[64];     /* "" = any unit */
+  bool is_media; /* no --gate was given: the media service runs it */
+  char unit[64]; /* "" = any unit */
 };
 
 /* A bound entity: what the log says, then what is local, then what is now. */
 struct hm_bound {
   struct hm_entity entity;
-  uint64_t control;   /* cN of its binding */
+  uint64_t control; /* cN of its binding */
   bool is_host;
   bool is_void;
-  uint64_t void_by;   /* cN of the revocation */
+  uint64_t void_by; /* cN of the revocation */
   unsigned pairing_count;
   struct hm_kept_pairing pairings[HM_LIVE_PAIRINGS];
   unsigned seen_count;
@@ -85,15 +85,15 @@ struct hm_bound {
 
   enum hm_health health;
   uint64_t health_since_s;
-  bool anchor_checked;        /* measured since start */
+  bool anchor_checked; /* measured since start */
   bool is_measured_now;
   struct hm_gate_link *gate, *observer;
-  uint64_t last_grant_ns;     /* boottime of the newest GRANT that said yes */
-  uint64_t in_force_ns;       /* boottime at which the newest pairing came in force */
-  uint64_t first_frame_ns;    /* boottime of the first frame after that, 0 = none yet */
-  uint64_t last_packet_ns;    /* boottime of the newest frame seen */
-  uint64_t frames_in_force;   /* seen since in_force_ns */
-  uint64_t frames_seen;       /* by their peripheral records, since start */
+  uint64_t last_grant_ns;   /* boottime of the newest GRANT that said yes */
+  uint64_t in_force_ns;     /* boottime at which the newest pairing came in force */
+  uint64_t first_frame_ns;  /* boottime of the first frame after that, 0 = none yet */
+  uint64_t last_packet_ns;  /* boottime of the newest frame seen */
+  uint64_t frames_in_force; /* seen since in_force_ns */
+  uint64_t frames_seen;     /* by their peripheral records, since start */
   uint64_t passed, last_frame, dropped[HM_DROP_REASONS];
   uint64_t fps_at_ns, fps_passed; /* the report before */
   unsigned fps_milli;
@@ -119,8 +119,8 @@ struct hm_kept_revocation {
 struct hm_registry {
   unsigned count;
   struct hm_bound *all[HM_BOUND_EVER]; /* [0] the host; in order of their bindings */
-  GArray *revocations;   /* struct hm_kept_revocation; those without effect or untold */
-  uint64_t applied;      /* entries 1..applied have been read */
+  GArray *revocations;         /* struct hm_kept_revocation; those without effect or untold */
+  uint64_t applied;            /* entries 1..applied have been read */
   uint64_t highest_revocation; /* the authority's numbering */
   uint8_t revocation_name[32]; /* of that one */
   uint8_t genesis_authority[32];
@@ -137,7 +137,7 @@ struct hm_core {
   struct hm_config *config;
   struct hm_trust_clock clock;
   struct hm_floor floor;
-  uint64_t start_ns;      /* boottime */
+  uint64_t start_ns; /* boottime */
   uint32_t boot_count;
   uint32_t time_refused;
 
@@ -149,16 +149,16 @@ struct hm_core {
   struct hm_registry registry;
   struct hm_store *store;
   struct hm_writer *writer;
-  GArray *waiting;        /* requests to the writer; daemon_control.c */
+  GArray *waiting; /* requests to the writer; daemon_control.c */
   uint64_t tokens;
   guint results;
   struct hm_gates *gates;
   struct hm_link *link; /* to the authority */
   struct hm_api *api;
-  GPtrArray *binds;         /* under way: their names and anchors are taken */
+  GPtrArray *binds; /* under way: their names and anchors are taken */
   GPtrArray *subscriptions;
-  uint8_t law[32];        /* of the configuration in force */
-  unsigned shutting;      /* gates waited for at stop */
+  uint8_t law[32];   /* of the configuration in force */
+  unsigned shutting; /* gates waited for at stop */
   bool is_stopping;
   int exit_code;
 };
@@ -174,19 +174,16 @@ enum hm_status HM_MUST_CHECK hm_identity_load(struct hm_core *core, struct hm_er
 enum hm_status HM_MUST_CHECK hm_authority_find(struct hm_core *core, const uint8_t lct[32],
                                                uint8_t point[64], struct hm_error *err);
 void hm_identity_wipe(struct hm_core *core);
-enum hm_status HM_MUST_CHECK hm_host_key_paths(const struct hm_core *core,
-                                               char sign[HM_FILE_PATH], char agree[HM_FILE_PATH],
-                                               struct hm_error *err);
+enum hm_status HM_MUST_CHECK hm_host_key_paths(const struct hm_core *core, char sign[HM_FILE_PATH],
+                                               char agree[HM_FILE_PATH], struct hm_error *err);
 /* For screens: board or architecture. */
 void hm_host_describe(char *what, size_t cap);
 /* What ties the host's keys to this machine; and whether it still is the one. */
 enum hm_status HM_MUST_CHECK hm_host_anchor(const struct hm_core *core, uint8_t descriptors[32]);
-enum hm_status HM_MUST_CHECK hm_host_anchor_check(const struct hm_core *core,
-                                                  struct hm_error *err);
+enum hm_status HM_MUST_CHECK hm_host_anchor_check(const struct hm_core *core, struct hm_error *err);
 /* keys/pairings/<id hex>. */
 enum hm_status HM_MUST_CHECK hm_pairing_secret_path(const struct hm_core *core,
-                                                    const uint8_t id[16],
-                                                    char path[HM_FILE_PATH],
+                                                    const uint8_t id[16], char path[HM_FILE_PATH],
                                                     struct hm_error *err);
 /* SHA-256 of the canonical configuration. */
 enum hm_status HM_MUST_CHECK hm_law_of(struct hm_core *core, uint8_t law[32]);
@@ -212,8 +209,7 @@ struct hm_bound *hm_bound_by_binding(const struct hm_core *core, uint64_t contro
 struct hm_kept_pairing *hm_pairing_by_entry(const struct hm_core *core, uint64_t number,
                                             struct hm_bound **bound);
 struct hm_kept_pairing *hm_pairing_by_name(const struct hm_core *core,
-                                           const uint8_t certificate[32],
-                                           struct hm_bound **bound);
+                                           const uint8_t certificate[32], struct hm_bound **bound);
 /* Complete, not revoked, and now between its times. */
 bool hm_pairing_is_live(const struct hm_core *core, const struct hm_kept_pairing *pairing,
                         const struct hm_now *now);
@@ -256,8 +252,8 @@ void hm_control_append(struct hm_core *core, struct hm_bytes object,
                        const struct hm_bytes *attached, unsigned count, hm_append_done done,
                        void *user);
 /* A receipt of the host's own (the writer fills iat and quality and signs). */
-void hm_control_receipt(struct hm_core *core, const struct hm_receipt *receipt,
-                        hm_append_done done, void *user);
+void hm_control_receipt(struct hm_core *core, const struct hm_receipt *receipt, hm_append_done done,
+                        void *user);
 /* A local revocation (the writer fills iat and signs). */
 void hm_control_local(struct hm_core *core, const struct hm_revocation *revocation,
                       hm_append_done done, void *user);

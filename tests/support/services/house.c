@@ -169,7 +169,7 @@ void house_serve(struct house *h)
 void house_serve_at(struct house *h, const char *socket)
 {
   const char *const words[] = {"hallmark-authority", "serve", "--state", h->state,
-                               "--socket", socket, NULL};
+                               "--socket",           socket,  NULL};
   int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
   h->authority = spawn(words, null);
   close(null);
@@ -396,7 +396,8 @@ long house_number(const struct house *h, const char *member)
   return *at >= '0' && *at <= '9' ? strtol(at, NULL, 10) : -1;
 }
 
-/* ---- gate.sock ---------------------------------------------------------------------------------- */
+/* ---- gate.sock ----------------------------------------------------------------------------------
+ */
 
 bool hand_connect(struct gate_hand *g, const struct house *h)
 {

@@ -16,12 +16,12 @@ enum { HOUSE_REPLY = 262144 };
 
 struct house {
   char state[256];
-  char clip[320];             /* a recording that may be bound: any bytes */
-  pid_t authority, daemon;    /* 0: not running */
-  char sysfs[300];            /* "": the real one; else this folder stands for /sys */
-  char said[300];             /* where hallmarkd's log goes */
-  int http;                   /* status of the newest reply */
-  char reply[HOUSE_REPLY];    /* its body */
+  char clip[320];          /* a recording that may be bound: any bytes */
+  pid_t authority, daemon; /* 0: not running */
+  char sysfs[300];         /* "": the real one; else this folder stands for /sys */
+  char said[300];          /* where hallmarkd's log goes */
+  int http;                /* status of the newest reply */
+  char reply[HOUSE_REPLY]; /* its body */
 };
 
 /* Run a program of ours to its end with these words (NULL ends them); exit code, what
@@ -29,21 +29,21 @@ struct house {
 int house_run(const char *const *words, char *text, size_t cap);
 /* Authority and store in folder; nothing runs. */
 void house_init(struct house *h, const char *folder);
-void house_serve(struct house *h);    /* start the authority */
+void house_serve(struct house *h); /* start the authority */
 /* The same at another socket, for a test that stands between them. */
 void house_serve_at(struct house *h, const char *socket);
-void house_silence(struct house *h);  /* stop it */
+void house_silence(struct house *h); /* stop it */
 /* Whether a folder can stand for /sys here (needs root and mount namespaces). */
 bool house_can_have_sysfs(void);
-void house_start(struct house *h);    /* start hallmarkd, wait for its API */
+void house_start(struct house *h); /* start hallmarkd, wait for its API */
 /* Start hallmarkd where it must fail: its exit code, what it said in text. */
 int house_start_fails(struct house *h, char *text, size_t cap);
 /* SIGTERM; returns its exit code, fails after 10 s. */
 int house_stop(struct house *h);
 /* The same without the SIGTERM: it was sent. */
 int house_wait(struct house *h);
-void house_kill(struct house *h);     /* SIGKILL */
-void house_end(struct house *h);      /* whatever runs */
+void house_kill(struct house *h); /* SIGKILL */
+void house_end(struct house *h);  /* whatever runs */
 /* init, serve, start. */
 void house_open(struct house *h, const char *folder);
 /* Whether hallmarkd's log has this text. */

@@ -69,7 +69,8 @@ static void assert_serves(void)
   usleep(50000);
 }
 
-/* ---- who may be a gate ------------------------------------------------------------------------ */
+/* ---- who may be a gate ------------------------------------------------------------------------
+ */
 
 static void test_a_second_gate_is_refused_while_the_first_lives(void **state)
 {
@@ -145,7 +146,8 @@ static void test_another_user_is_refused(void **state)
   assert_serves();
 }
 
-/* ---- limits --------------------------------------------------------------------------------------- */
+/* ---- limits
+ * --------------------------------------------------------------------------------------- */
 
 static void test_silence_is_closed_after_two_seconds(void **state)
 {
@@ -165,9 +167,12 @@ static void test_malformed_packets_are_closed(void **state)
   static const struct {
     const char *bytes;
     size_t len;
-  } packets[] = {{"", 1},           {"\x82\x01", 2},       {"\x9f\x01\xff", 3},
+  } packets[] = {{"", 1},
+                 {"\x82\x01", 2},
+                 {"\x9f\x01\xff", 3},
                  {"\x84\x18\x01\x01\x01\x60", 6}, /* a longer spelling of 1 */
-                 {"\xff\xff\xff\xff", 4},         {"\x81\x1b\xff\xff\xff\xff\xff\xff\xff\xff", 10}};
+                 {"\xff\xff\xff\xff", 4},
+                 {"\x81\x1b\xff\xff\xff\xff\xff\xff\xff\xff", 10}};
   (void)state;
   for (size_t i = 0; i < sizeof packets / sizeof packets[0]; i++) {
     struct gate_hand g;
@@ -278,7 +283,8 @@ static void test_ten_thousand_connections(void **state)
   assert_true(status_number("uptime_ms") > 0);
 }
 
-/* ---- grants ------------------------------------------------------------------------------------------- */
+/* ---- grants
+ * ------------------------------------------------------------------------------------------- */
 
 static void test_a_grant_follows_the_pairing(void **state)
 {
@@ -396,7 +402,8 @@ static void test_pair_and_revoke_twice_in_one_second(void **state)
   }
 }
 
-/* ---- observers ------------------------------------------------------------------------------------------- */
+/* ---- observers
+ * ------------------------------------------------------------------------------------------- */
 
 static void hear_ack(struct gate_hand *g, uint64_t seq)
 {

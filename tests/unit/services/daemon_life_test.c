@@ -170,10 +170,11 @@ static void test_another_host_key_is_refused(void **state)
   path_of("keys/host.sign.pem", mine);
   snprintf(other, sizeof other, "%s.other", house.clip);
   char command[2600];
-  snprintf(command, sizeof command,
-           "openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out '%s' 2>/dev/null && "
-           "chmod 600 '%s' && mv '%s' '%s'",
-           other, other, other, mine);
+  snprintf(
+      command, sizeof command,
+      "openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out '%s' 2>/dev/null && "
+      "chmod 600 '%s' && mv '%s' '%s'",
+      other, other, other, mine);
   assert_int_equal(system(command), 0);
   assert_int_equal(house_start_fails(&house, text, sizeof text), 1);
   assert_non_null(strstr(text, "not of the host key"));
@@ -224,7 +225,8 @@ static void test_a_changed_configuration_is_a_law_entry(void **state)
   assert_null(strstr(first + 1, "\"typ\":65027"));
 }
 
-/* ---- stop ---------------------------------------------------------------------------------------- */
+/* ---- stop
+ * ---------------------------------------------------------------------------------------- */
 
 static void test_stop_revokes_gates_and_exits_0(void **state)
 {
@@ -259,7 +261,8 @@ static void test_stop_does_not_wait_for_a_dead_gate(void **state)
   hand_close(&g);
 }
 
-/* ---- what a start makes of what it finds --------------------------------------------------------------- */
+/* ---- what a start makes of what it finds
+ * --------------------------------------------------------------- */
 
 static void test_everything_is_back_after_a_kill(void **state)
 {
@@ -372,7 +375,8 @@ static void test_half_made_binds_are_cleared_away(void **state)
   assert_false(exists("keys/00000000000000ff.sign.pem.new"));
 }
 
-/* ---- bind, unbind ------------------------------------------------------------------------------------------ */
+/* ---- bind, unbind
+ * ------------------------------------------------------------------------------------------ */
 
 static void test_bind_says_no_where_it_must(void **state)
 {
@@ -459,7 +463,8 @@ static void test_a_local_revocation_reaches_the_authority_later(void **state)
   assert_true(house_replied(&house, "\"revocations\":\"1\""));
 }
 
-/* ---- the planted password ------------------------------------------------------------------------------------ */
+/* ---- the planted password
+ * ------------------------------------------------------------------------------------ */
 
 /* Whether any file below folder, but those in sources/, holds the bytes. */
 static bool is_anywhere(const char *folder, const char *secret)

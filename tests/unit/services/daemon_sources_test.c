@@ -27,14 +27,30 @@ static void test_every_scheme_has_its_rule(void **state)
     const char *source;
     bool is_good;
   } sources[] = {
-      {"file:/a/b.mkv", true}, {"file:a.mkv", false},        {"file:", false},
-      {"csi:0", true},         {"csi:12", true},             {"csi:", false},
-      {"csi:123", false},      {"csi:0x1", false},           {"v4l2:video1", true},
-      {"v4l2:/dev/video1", true}, {"v4l2:/dev/sda", false},  {"v4l2:video", false},
-      {"v4l2:../../etc", false},  {"rtsp://camera/s", true}, {"rtsp://", false},
-      {"rtsp:///x", false},    {"gst:\"videotestsrc\"", true}, {"gst:", false},
-      {"iio:imu", true},       {"can:can0/pack0", true},     {"http://x", false},
-      {"", false},             {"front", false},             {"file:/a\nb", false},
+      {"file:/a/b.mkv", true},
+      {"file:a.mkv", false},
+      {"file:", false},
+      {"csi:0", true},
+      {"csi:12", true},
+      {"csi:", false},
+      {"csi:123", false},
+      {"csi:0x1", false},
+      {"v4l2:video1", true},
+      {"v4l2:/dev/video1", true},
+      {"v4l2:/dev/sda", false},
+      {"v4l2:video", false},
+      {"v4l2:../../etc", false},
+      {"rtsp://camera/s", true},
+      {"rtsp://", false},
+      {"rtsp:///x", false},
+      {"gst:\"videotestsrc\"", true},
+      {"gst:", false},
+      {"iio:imu", true},
+      {"can:can0/pack0", true},
+      {"http://x", false},
+      {"", false},
+      {"front", false},
+      {"file:/a\nb", false},
       {"file:/a\x1b[31m", true}, /* escaped where it is shown */
       {"file:/a\xff", false},
   };
@@ -88,7 +104,8 @@ static void test_secrets_are_not_shown(void **state)
   }
 }
 
-/* ---- a made sysfs -------------------------------------------------------------------------------- */
+/* ---- a made sysfs
+ * -------------------------------------------------------------------------------- */
 
 static char sysfs[TEST_PATH];
 
