@@ -11,6 +11,9 @@
 
 #include "services/daemon_state.h"
 
+/* A proof is two entries of a log that is never pruned, and any reader may ask for one. */
+enum { EXPORTS_BURST = 64, EXPORTS_A_SECOND = 1 };
+
 /* One record of the export; sorted by (sensor's cN, mN) for the tree. */
 struct item {
   uint64_t control, number;
@@ -118,11 +121,16 @@ void hm_export_begin(struct hm_core *core, const uint64_t *records, unsigned cou
   if (status == HM_OK)
     status = fill_manifest(core, items, count, leaves, &l->manifest);
   g_free(leaves);
-  if (status == HM_OK) {
+  if (status == HM_OK &&
+      hm_bucket_take(&core->exports, EXPORTS_BURST, EXPORTS_A_SECOND, hm_boottime_ns())) {
     hm_control_build(core, build_manifest, manifest_durable, l);
     return;
   }
-  (void)hm_fail(&error, status, "manifest of the proof: %s", hm_status_text(status));
+  if (status == HM_OK)
+    (void)hm_fail(&error, HM_POLICY, "proofs: more than %d at once and %d a second; ask again",
+                  EXPORTS_BURST, EXPORTS_A_SECOND);
+  else
+    (void)hm_fail(&error, status, "manifest of the proof: %s", hm_status_text(status));
   manifest_durable(l, &error, 0);
 }
 
@@ -134,13 +142,28 @@ static void end_durable(void *user, const struct hm_error *error, uint64_t numbe
     hm_log(HM_LOG_WARNING, "export-ended", "export ended: %s", hm_error_text(error));
 }
 
-void hm_export_end(struct hm_core *core, const uint8_t manifest[32], bool is_finished)
+static void write_end(struct hm_core *core, const uint8_t manifest[32], bool is_finished,
+                      bool is_restart)
 {
   struct hm_receipt receipt = {.has_certificate = true,
+                               .has_reason = is_restart,
+                               .reason = HM_REASON_RESTART,
                                .level = 1,
                                .kind = HM_RECEIPT_EXPORT_ENDED,
                                .result = is_finished ? HM_RESULT_PASS : HM_RESULT_FAIL};
   memcpy(receipt.certificate, manifest, 32);
   memcpy(receipt.subject, core->host_key.signer.kid, 32);
   hm_control_receipt(core, &receipt, end_durable, NULL);
+}
+
+void hm_export_end(struct hm_core *core, const uint8_t manifest[32], bool is_finished)
+{
+  write_end(core, manifest, is_finished, false);
+}
+
+void hm_exports_settle(struct hm_core *core)
+{
+  const GArray *list = core->registry.exports;
+  for (guint i = 0; i < list->len; i++)
+    write_end(core, g_array_index(list, struct hm_kept_export, i).name, false, true);
 }

@@ -226,19 +226,10 @@ static const struct {
     {HM_GATE_ERROR, on_error},
 };
 
-/* A bucket of one second's packets. */
 static bool within_rate(struct hm_gate_link *link)
 {
-  uint64_t now = hm_boottime_ns();
-  uint64_t earned = (now - link->token_ns) * HM_GATE_PACKETS_A_SECOND / 1000000000u;
-  if (earned > 0) {
-    link->tokens = MIN(link->tokens + earned, (uint64_t)HM_GATE_PACKETS_A_SECOND);
-    link->token_ns = now;
-  }
-  if (link->tokens == 0)
-    return false;
-  link->tokens--;
-  return true;
+  return hm_bucket_take(&link->packets, HM_GATE_PACKETS_A_SECOND, HM_GATE_PACKETS_A_SECOND,
+                        hm_boottime_ns());
 }
 
 static bool take_packet(struct hm_gate_link *link, struct hm_bytes packet)
@@ -355,8 +346,6 @@ static void add_link(struct hm_core *core, int fd, const struct hm_peer *peer)
   link->fd = fd;
   link->peer = *peer;
   link->is_counted = true;
-  link->tokens = HM_GATE_PACKETS_A_SECOND;
-  link->token_ns = hm_boottime_ns();
   link->hello = g_timeout_add(HM_GATE_HELLO_MS, hello_late, link);
   link->readable = g_unix_fd_add(fd, G_IO_IN | G_IO_HUP | G_IO_ERR, on_readable, link);
   g_ptr_array_add(gates->links, link);

@@ -30,7 +30,7 @@ struct hm_gate_link {
   struct hm_bound *bound; /* of gates and observers */
   bool is_counted;        /* in the admission of its uid */
   bool is_paused;         /* its sensor's inbox is full: not read */
-  uint64_t tokens, token_ns;
+  struct hm_bucket packets;
   uint64_t passed_base; /* what the entity had passed when this gate came */
   uint64_t dropped_base[HM_DROP_REASONS];
   unsigned granted_count; /* contexts of the newest answer */

@@ -19,6 +19,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "services/daemon_export.h"
 #include "services/daemon_init.h"
 #include "services/daemon_link.h"
 #include "services/daemon_operations.h"
@@ -227,6 +228,7 @@ static enum hm_status follow_law(struct hm_core *core)
 static void settle(struct hm_core *core)
 {
   hm_revocations_settle(core);
+  hm_exports_settle(core);
   for (unsigned i = 1; i < core->registry.count; i++) {
     struct hm_bound *bound = core->registry.all[i];
     if (bound->is_void && bound->source[0] != '\0')

@@ -40,18 +40,7 @@ static uint64_t frame_of(const struct hm_bound *bound, const struct hm_periphera
 /* A bucket a sensor: each of these closes a batch, so a lying client must not make many. */
 static bool may_close_batch(struct hm_bound *bound)
 {
-  uint64_t now = hm_boottime_ns();
-  if (bound->event_tokens_ns == 0) {
-    bound->event_tokens = EVENTS_BURST;
-    bound->event_tokens_ns = now;
-  }
-  uint64_t earned = (now - bound->event_tokens_ns) / 1000000000u;
-  bound->event_tokens = (unsigned)MIN(bound->event_tokens + earned, (uint64_t)EVENTS_BURST);
-  bound->event_tokens_ns += earned * 1000000000u;
-  if (bound->event_tokens == 0)
-    return false;
-  bound->event_tokens--;
-  return true;
+  return hm_bucket_take(&bound->events, EVENTS_BURST, 1, hm_boottime_ns());
 }
 
 /* Numbers rise on a connection, but for a source that was started again. */

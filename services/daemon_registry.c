@@ -296,6 +296,28 @@ static enum hm_status read_effective(struct hm_core *core, const struct hm_recei
   return HM_OK;
 }
 
+/* ---- exits ------------------------------------------------------------------------------ */
+
+static enum hm_status read_export(struct hm_core *core, const struct hm_log_entry *entry)
+{
+  struct hm_kept_export kept;
+  struct hm_export manifest;
+  HM_TRY(hm_export_open(core->crypto, entry->object, core->host_key.signer.point, &manifest,
+                        kept.name));
+  g_array_append_val(core->registry.exports, kept);
+  return HM_OK;
+}
+
+static enum hm_status read_export_ended(struct hm_core *core, const struct hm_receipt *receipt)
+{
+  GArray *list = core->registry.exports;
+  for (guint i = list->len; i > 0; i--)
+    if (memcmp(g_array_index(list, struct hm_kept_export, i - 1).name, receipt->certificate,
+               32) == 0)
+      g_array_remove_index(list, i - 1);
+  return HM_OK;
+}
+
 /* Receipts of levels 6 and 7 are the authority's, the rest are this host's. */
 static enum hm_status read_receipt(struct hm_core *core, const struct hm_log_entry *entry)
 {
@@ -315,6 +337,8 @@ static enum hm_status read_receipt(struct hm_core *core, const struct hm_log_ent
     return entry->number == 1 ? read_genesis(core, &receipt) : HM_MALFORMED;
   case HM_RECEIPT_EFFECTIVE:
     return read_effective(core, &receipt);
+  case HM_RECEIPT_EXPORT_ENDED:
+    return read_export_ended(core, &receipt);
   default:
     return HM_OK;
   }
@@ -419,6 +443,7 @@ static const struct {
     {HM_TYP_BINDING, read_binding}, {HM_TYP_PAIRING, read_pairing},
     {HM_TYP_RECEIPT, read_receipt}, {HM_TYP_REVOCATION, read_revocation},
     {HM_TYP_LAW, read_law},         {HM_TYP_HEAD, read_head},
+    {HM_TYP_EXPORT, read_export},
 };
 
 enum hm_status hm_registry_apply(struct hm_core *core, const struct hm_log_entry *entry,
@@ -466,6 +491,7 @@ enum hm_status hm_registry_catch_up(struct hm_core *core, struct hm_error *err)
 enum hm_status hm_registry_load(struct hm_core *core, struct hm_error *err)
 {
   core->registry.revocations = g_array_new(FALSE, TRUE, sizeof(struct hm_kept_revocation));
+  core->registry.exports = g_array_new(FALSE, TRUE, sizeof(struct hm_kept_export));
   HM_TRY(hm_registry_catch_up(core, err));
   if (core->registry.count == 0 ||
       memcmp(core->registry.all[0]->entity.lct, core->host_key.signer.kid, 32) != 0)
@@ -483,4 +509,7 @@ void hm_registry_free(struct hm_registry *registry)
   if (registry->revocations != NULL)
     g_array_unref(registry->revocations);
   registry->revocations = NULL;
+  if (registry->exports != NULL)
+    g_array_unref(registry->exports);
+  registry->exports = NULL;
 }

@@ -21,6 +21,7 @@
 
 #include "memory/store.h"
 #include "sensors/gate.h"
+#include "services/bucket.h"
 #include "services/clock.h"
 #include "services/config.h"
 #include "services/daemon_core.h"
@@ -98,8 +99,7 @@ struct hm_bound {
   uint64_t fps_at_ns, fps_passed; /* the report before */
   unsigned fps_milli;
   uint64_t memories, unauthorized, refused;
-  unsigned event_tokens;
-  uint64_t event_tokens_ns;
+  struct hm_bucket events;
   enum hm_sensor_state state; /* as its leaves say it */
   unsigned waiting_records;   /* handed to the writer, no result yet */
   bool is_inbox_full;
@@ -116,10 +116,16 @@ struct hm_kept_revocation {
   uint64_t reason, since;
 };
 
+/* An exit whose manifest is durable. */
+struct hm_kept_export {
+  uint8_t name[32]; /* of the manifest */
+};
+
 struct hm_registry {
   unsigned count;
   struct hm_bound *all[HM_BOUND_EVER]; /* [0] the host; in order of their bindings */
   GArray *revocations;         /* struct hm_kept_revocation; those without effect or untold */
+  GArray *exports;             /* struct hm_kept_export; those without their second entry */
   uint64_t applied;            /* entries 1..applied have been read */
   uint64_t highest_revocation; /* the authority's numbering */
   uint8_t revocation_name[32]; /* of that one */
@@ -155,7 +161,8 @@ struct hm_core {
   struct hm_gates *gates;
   struct hm_link *link; /* to the authority */
   struct hm_api *api;
-  GPtrArray *binds; /* under way: their names and anchors are taken */
+  struct hm_bucket exports; /* how many may be written down */
+  GPtrArray *binds;         /* under way: their names and anchors are taken */
   GPtrArray *subscriptions;
   uint8_t law[32];   /* of the configuration in force */
   unsigned shutting; /* gates waited for at stop */

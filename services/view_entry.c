@@ -100,12 +100,16 @@ static enum hm_status describe_receipt(const struct hm_view *view, struct hm_byt
     g_string_append_printf(what, ": shut after frame %" G_GUINT64_FORMAT, r.last_frame);
   else if (r.kind == HM_RECEIPT_EFFECTIVE)
     g_string_append(what, ": ran out, unconfirmed");
+  else if (r.kind == HM_RECEIPT_EXPORT_ENDED && r.result == HM_RESULT_FAIL)
+    g_string_append(what, ": aborted");
   else if (r.result == HM_RESULT_FAIL)
     g_string_append(what, ": failed");
   if (r.kind == HM_RECEIPT_START)
     g_string_append_printf(what, ", boot %" G_GUINT64_FORMAT, r.boot_count);
   if (r.has_flags)
     g_string_append(what, ", both ends in one process");
+  if (r.has_reason && r.reason == HM_REASON_RESTART)
+    g_string_append(what, ", by restart");
   g_strlcpy(said->what, what->str, sizeof said->what);
   g_string_free(what, TRUE);
   return HM_OK;

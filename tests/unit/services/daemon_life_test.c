@@ -18,9 +18,13 @@
 
 #include <cmocka.h>
 
+#include "memory/store.h"
 #include "services/clock.h"
+#include "services/keys.h"
 #include "tests/support/folder.h"
 #include "tests/support/services/house.h"
+#include "trust/crypto_openssl.h"
+#include "trust/receipt.h"
 
 static struct house house;
 static char text[65536];
@@ -312,6 +316,80 @@ static void test_a_revocation_cut_short_becomes_effective_by_restart(void **stat
   hand_close(&g);
 }
 
+/* ---- a proof that was on its way ---------------------------------------------------------- */
+
+/* Append the manifest of an exit of one record of the host, as a hallmarkd does that is
+ * killed before the second entry. */
+static void append_manifest(void)
+{
+  static uint8_t object[HM_SIGN1_MAX];
+  char path[512];
+  struct hm_fault fault;
+  struct hm_error err;
+  struct hm_store *store;
+  struct hm_signing_key host;
+  struct hm_export manifest = {.kind = HM_EXPORT_PROOF, .count = 1, .exported_count = 1};
+  struct hm_out out = hm_out(object, sizeof object);
+  uint64_t first;
+  path_of("keys/host.sign.pem", path);
+  assert_int_equal(hm_signing_key_load(path, &host, &err), HM_OK);
+  memcpy(manifest.exported[0].entity, host.signer.kid, 32);
+  manifest.exported[0].records = 1;
+  manifest.iat = hm_realtime_ns() / 1000000000;
+  assert_int_equal(hm_export_make(&hm_crypto_openssl, &host.signer, &manifest, &out), HM_OK);
+  path_of("store", path);
+  assert_int_equal(hm_store_open(&hm_crypto_openssl, path, HM_LOG_WRITE, &store, &fault), HM_OK);
+  struct hm_log_item item = {.object = hm_out_bytes(&out), .time_s = manifest.iat};
+  assert_int_equal(
+      hm_store_append_control(store, &item, 1, hm_bytes(NULL, 0), &first, &fault), HM_OK);
+  hm_store_close(store);
+}
+
+static unsigned times_replied(const char *what)
+{
+  unsigned times = 0;
+  for (const char *at = strstr(house.reply, what); at != NULL; at = strstr(at + 1, what))
+    times++;
+  return times;
+}
+
+static void test_a_proof_cut_short_is_aborted_by_restart(void **state)
+{
+  (void)state;
+  assert_int_equal(house_stop(&house), 0);
+  append_manifest();
+  for (unsigned start = 0; start < 2; start++) { /* and the second start finds nothing to do */
+    house_start(&house);
+    assert_int_equal(house_ask(&house, "GET", "/api/control", NULL), 200);
+    assert_int_equal(times_replied(": aborted, by restart"), 1);
+    assert_int_equal(house_stop(&house), 0);
+  }
+}
+
+static void test_proofs_do_not_fill_the_control_log(void **state)
+{
+  struct gate_hand gate, observer;
+  unsigned made = 0, refused = 0;
+  (void)state;
+  house_bind(&house, "front");
+  house_pair(&house, "front", "drive");
+  hand_join(&gate, &house, HM_GATE_ROLE_GATE, "front");
+  hand_ask(&gate, 0);
+  hand_join(&observer, &house, HM_GATE_ROLE_OBSERVER, "front");
+  hand_observe(&observer, 1, 1);
+  assert_int_equal(hand_hear(&observer, 3000), HM_GATE_ACK);
+  for (unsigned i = 0; i < 70 && refused == 0; i++) {
+    int http = house_ask(&house, "POST", "/api/proofs", "{\"objects\":[\"m1\"]}");
+    made += http == 200;
+    refused += http == 403;
+  }
+  assert_in_range(made, 64, 69);
+  assert_int_equal(refused, 1);
+  assert_true(house_replied(&house, "64 at once"));
+  hand_close(&observer);
+  hand_close(&gate);
+}
+
 static void test_a_changed_file_is_another_entity(void **state)
 {
   struct gate_hand g;
@@ -523,6 +601,8 @@ int main(void)
       OPENED(test_stop_does_not_wait_for_a_dead_gate),
       OPENED(test_everything_is_back_after_a_kill),
       OPENED(test_a_revocation_cut_short_becomes_effective_by_restart),
+      OPENED(test_a_proof_cut_short_is_aborted_by_restart),
+      OPENED(test_proofs_do_not_fill_the_control_log),
       OPENED(test_a_changed_file_is_another_entity),
       OPENED(test_a_missing_file_is_unplugged_and_comes_back),
       OPENED(test_a_broken_source_file_is_named),
