@@ -30,10 +30,16 @@ for package in $wanted; do
 done
 [ -n "$missing" ] || exit 0
 
-sudo=
-[ "$(id -u)" -eq 0 ] || sudo=sudo
+# sudo drops the environment, so the setting goes behind it.
+as_root="env DEBIAN_FRONTEND=noninteractive"
+if [ "$(id -u)" -ne 0 ]; then
+  command -v sudo >/dev/null || {
+    echo "packages.sh: neither root nor sudo; as root run: apt-get install$missing" >&2
+    exit 1
+  }
+  as_root="sudo $as_root"
+fi
 echo "installing:$missing"
-export DEBIAN_FRONTEND=noninteractive
-$sudo apt-get update -q >/dev/null
+$as_root apt-get update -q >/dev/null
 # shellcheck disable=SC2086
-$sudo apt-get install -q -y --no-install-recommends $missing >/dev/null
+$as_root apt-get install -q -y --no-install-recommends $missing >/dev/null

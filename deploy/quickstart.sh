@@ -58,14 +58,16 @@ say() {
 echo "== packages and build"
 "$root/deploy/packages.sh" run
 build=$root/build/release
+from=$SECONDS
+mkdir -p "$state/log"
+log=$state/log/build.log
+echo "building, some minutes on a small machine; follow it with: tail -f $log"
 (cd "$root" && cmake --preset release && cmake --build build/release \
-  --target hallmark hallmarkd hallmark-authority hallmark-media gsthallmark) >"${TMPDIR:-/tmp}/hallmark-build.$$" 2>&1 ||
-  { tail -n 30 "${TMPDIR:-/tmp}/hallmark-build.$$"; fail "the build failed"; }
-rm -f "${TMPDIR:-/tmp}/hallmark-build.$$"
-echo "built in $((SECONDS - begin)) s: ${build#"$root"/}/bin"
+  --target hallmark hallmarkd hallmark-authority hallmark-media gsthallmark) >"$log" 2>&1 ||
+  { tail -n 30 "$log"; fail "the build failed; all of it is in $log"; }
+echo "built in $((SECONDS - from)) s: ${build#"$root"/}/bin"
 
 export PATH=$build/bin:$PATH GST_PLUGIN_PATH=$build/lib HALLMARK_STATE=$state
-mkdir -p "$state/log"
 export GST_REGISTRY=$state/log/gst-registry.bin
 
 say hallmark init
