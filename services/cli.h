@@ -40,6 +40,7 @@ struct cli_verb {
   unsigned min, max;   /* how many objects */
   const char *summary; /* one line */
   const char *detail;  /* further lines of its --help, or NULL */
+  const char *example; /* as one would type it */
   struct cli_flag flags[CLI_FLAGS_MAX];
   int (*run)(struct cli *cli, const struct cli_args *args);
 };
@@ -61,6 +62,7 @@ GPtrArray *cli_flags(const struct cli_args *args, const char *name);
 /* ---- the program ---------------------------------------------------------------------------- */
 struct cli {
   bool json, quiet, verbose, color, utc, is_terminal;
+  unsigned width; /* columns of the terminal; 0 where output is none */
   const char *store, *socket, *state; /* as given, or NULL */
   const char *life_state;             /* of ls: only these */
   unsigned path_count;                /* where to look, in order */
@@ -142,6 +144,9 @@ void cli_time(const struct cli *cli, const char *rfc3339, char out[HM_TEXT_TIME]
 /* One object a line (--json). Takes a list apart: one line an element. */
 void cli_json(JsonObject *object);
 void cli_json_each(JsonArray *list);
+/* Print text and end the line. On a terminal it breaks at spaces; `column` is where the
+ * cursor stands, further lines begin at `hang`. Elsewhere it is one line. */
+void cli_words(const struct cli *cli, unsigned column, unsigned hang, const char *text);
 /* printf of text of ours. */
 void cli_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* "ok", "BROKEN" and such, coloured on a terminal. */

@@ -191,6 +191,7 @@ int cli_pair(struct cli *cli, const struct cli_args *args)
   const char *context = cli_flag(args, "--context"), *life = cli_flag(args, "--for");
   const char *allow = cli_flag(args, "--allow");
   uint64_t ms = UINT64_C(30) * 86400000;
+  uint32_t code = 0;
   if (!context)
     return cli_usage(args->verb, "needs --context CONTEXT");
   if (life && (hm_text_duration_ms(life, &ms) != HM_OK || ms < 60000 ||
@@ -219,6 +220,11 @@ int cli_pair(struct cli *cli, const struct cli_args *args)
   g_autoptr(JsonObject) answer = NULL;
   if (cli_ask(cli, "POST", "/api/pairings", body, &answer, &err) != HM_OK)
     return cli_fail(cli, "pair", &err);
+  /* A slip of the pen would be a valid context too. */
+  if (!cli->quiet && !hm_code_find(&hm_contexts, hm_bytes(context, strlen(context)), &code))
+    g_printerr("hallmark: pair: %.64s: a context of your own; for the named ones run: "
+               "hallmark spec context\n",
+               context);
   JsonArray *pairings = hm_json_get_list(answer, "pairings");
   if (cli->json)
     cli_json_each(pairings);

@@ -45,6 +45,20 @@ static bool does_answer(const char *path)
   return connection != NULL;
 }
 
+/* What mends it depends on whether there is anything to start. */
+static enum hm_status fail_no_daemon(const struct cli *cli, const char *tried, struct hm_error *err)
+{
+  const struct hm_paths *paths = &cli->paths[0];
+  if (cli->socket || paths->is_system)
+    return hm_fail(err, HM_UNREACHABLE,
+                   "no daemon at %s; run: hallmarkd, or name its folder with --state", tried);
+  g_autofree char *format = g_build_filename(paths->store, "format", NULL);
+  bool is_made = access(format, F_OK) == 0;
+  return hm_fail(err, HM_UNREACHABLE, "no daemon at %s%s; run: %s --state %s", tried,
+                 is_made ? "" : ", and no store in that state", is_made ? "hallmarkd" : "hallmark init",
+                 paths->state);
+}
+
 static enum hm_status find_socket(struct cli *cli, struct hm_error *err)
 {
   g_autoptr(GString) tried = g_string_new(NULL);
@@ -68,11 +82,7 @@ static enum hm_status find_socket(struct cli *cli, struct hm_error *err)
     if (access(path, F_OK) == 0 && access(path, W_OK) != 0)
       g_string_append(tried, " (not in group hallmark)");
   }
-  if (cli->state)
-    return hm_fail(err, HM_UNREACHABLE, "no daemon at %s; run: hallmarkd --state %s", tried->str,
-                   cli->state);
-  return hm_fail(err, HM_UNREACHABLE, "no daemon at %s; run: hallmarkd, or name its state with --state",
-                 tried->str);
+  return fail_no_daemon(cli, tried->str, err);
 }
 
 static SoupSession *session(struct cli *cli)

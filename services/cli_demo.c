@@ -282,9 +282,10 @@ static int report(struct demo *d, GBytes *content, size_t place, bool is_proven,
     cli_say("refused: %s\n", text);
   }
   if (!d->cli->json && !d->cli->quiet)
-    cli_say(is_proven ? "NOT detected\n"
-                      : "detected: one flipped bit, and the answer is no; the store itself was not "
-                        "touched\n");
+    cli_words(d->cli, 0, 2,
+              is_proven ? "NOT detected"
+                        : "detected: one flipped bit, and the answer is no; the store itself was "
+                          "not touched");
   return is_proven ? cli_exit(HM_BAD_PROOF) : 0;
 }
 

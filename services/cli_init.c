@@ -103,10 +103,13 @@ static void say_done(struct cli *cli, const struct hm_paths *paths, const char *
     return;
   cli_say("identity   %s\n", host);
   cli_say("store      %s\n", paths->store);
-  cli_say("authority  %s   give this file to whoever must verify\n", key);
-  if (has_authority)
-    cli_say("warning    authority and daemon are on one machine: who takes it over can certify "
-            "anything from then on\n");
+  cli_say("authority  %s\n           give this file to whoever must verify\n", key);
+  if (has_authority) {
+    cli_say("warning    ");
+    cli_words(cli, 11, 11,
+              "authority and daemon are on one machine: who takes it over can certify anything "
+              "from then on");
+  }
   say_start(paths, has_authority);
 }
 

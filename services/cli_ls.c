@@ -45,7 +45,7 @@ static char *live_contexts(JsonObject *entity)
   return g_string_free(out, FALSE);
 }
 
-/* "ok", or "UNPLUGGED since 2026-11-25 03:10, health, not trust". */
+/* "ok", or "UNPLUGGED since 2026-11-24 03:10:00": health, not trust. */
 static char *health_of(const struct cli *cli, JsonObject *entity)
 {
   const char *health = hm_json_get_text(entity, "health");
@@ -55,7 +55,11 @@ static char *health_of(const struct cli *cli, JsonObject *entity)
   cli_time(cli, hm_json_get_text(entity, "health_since"), since);
   if (!cli->utc)
     since[19] = '\0';
-  return g_strdup_printf("%s since %s", health, since);
+  /* Today's date says nothing. */
+  g_autoptr(GDateTime) now = cli->utc ? g_date_time_new_now_utc() : g_date_time_new_now_local();
+  g_autofree char *today = now ? g_date_time_format(now, "%Y-%m-%d") : NULL;
+  bool is_today = today && strncmp(since, today, 10) == 0;
+  return g_strdup_printf("%s since %s", health, since + (is_today ? 11 : 0));
 }
 
 int cli_ls(struct cli *cli, const struct cli_args *args)
@@ -170,8 +174,10 @@ static enum hm_status fetch_entry(struct cli *cli, uint64_t number, JsonObject *
   g_autofree char *path =
       g_strdup_printf("/api/control?since=c%" G_GUINT64_FORMAT "&limit=1", number - 1);
   g_autoptr(JsonObject) answer = NULL;
-  HM_TRY(cli_ask(cli, "GET", path, NULL, &answer, err));
-  JsonArray *list = hm_json_get_list(answer, "entries");
+  enum hm_status status = cli_ask(cli, "GET", path, NULL, &answer, err);
+  if (status != HM_OK && status != HM_NOT_FOUND)
+    return status;
+  JsonArray *list = status == HM_OK ? hm_json_get_list(answer, "entries") : NULL;
   if (!list || json_array_get_length(list) == 0)
     return hm_fail(err, HM_NOT_FOUND, "c%" G_GUINT64_FORMAT ": no such entry; run: hallmark log",
                    number);
@@ -273,15 +279,18 @@ static void say_status(struct cli *cli, JsonObject *s)
   cli_say("clock      %s\n", quality);
   cli_say("store      %s memories in %s batches, %s control entries, %.1f MB\n", memories, batches,
           entries, (double)bytes / 1e6);
-  cli_say("media      %" G_GUINT64_FORMAT "\n", hm_json_get_uint(s, "media", 0));
+  cli_say("media      %" G_GUINT64_FORMAT " connected\n", hm_json_get_uint(s, "media", 0));
   JsonArray *gates = hm_json_get_list(s, "gates");
   for (guint i = 0; gates && i < json_array_get_length(gates); i++) {
     JsonObject *g = json_array_get_object_element(gates, i);
     char mark[32];
     g_autofree char *sensor = cli_text(g, "sensor"), *passed = cli_text(g, "passed");
     g_autofree char *gate = cli_text(g, "state"), *health = cli_text(g, "health");
-    cli_say("gate       %s  %s, %s frames, %.1f fps, %s\n", sensor, cli_mark(cli, gate, mark), passed,
-            hm_json_get_number(g, "fps", 0), health);
+    cli_say("gate       %-8s %s, %s frames, ", sensor, cli_mark(cli, gate, mark), passed);
+    double fps = hm_json_get_number(g, "fps", 0);
+    if (fps > 0)
+      cli_say("%.1f fps, ", fps);
+    cli_say("%s\n", health);
   }
 }
 

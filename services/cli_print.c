@@ -13,6 +13,44 @@ void cli_say(const char *format, ...)
   va_end(args);
 }
 
+/* Columns of n bytes; a colour takes none. */
+static unsigned columns_of(const char *text, size_t n)
+{
+  unsigned columns = 0;
+  for (size_t i = 0; i < n; i++) {
+    if (text[i] == '\033')
+      while (i + 1 < n && text[i] != 'm')
+        i++;
+    else if (((unsigned char)text[i] & 0xc0) != 0x80)
+      columns++;
+  }
+  return columns;
+}
+
+void cli_words(const struct cli *cli, unsigned column, unsigned hang, const char *text)
+{
+  enum { LEAST = 24 }; /* a narrower block is worse than a broken word */
+  if (cli->width < LEAST || hang > cli->width - LEAST)
+    hang = MIN(hang, 4u);
+  bool is_first = true;
+  while (text[0]) {
+    size_t n = strcspn(text, " ");
+    unsigned wide = columns_of(text, n);
+    if (!is_first && cli->width > 0 && column + 1 + wide > cli->width) {
+      printf("\n%*s", (int)hang, "");
+      column = hang;
+    } else if (!is_first) {
+      putchar(' ');
+      column++;
+    }
+    fwrite(text, 1, n, stdout);
+    column += wide;
+    text += text[n] ? n + 1 : n;
+    is_first = false;
+  }
+  putchar('\n');
+}
+
 void cli_json(JsonObject *object)
 {
   g_autofree char *line = hm_json_line(object);
@@ -93,6 +131,7 @@ void cli_table_end(struct cli *cli, struct cli_table *table)
   for (guint i = 0; i < table->cells->len; i++)
     widths[i % table->columns] =
         MAX(widths[i % table->columns], width_of(table->cells->pdata[i]));
+  unsigned at = 0;
   for (guint i = 0; i < table->cells->len; i++) {
     const char *text = table->cells->pdata[i];
     char mark[32];
@@ -101,11 +140,12 @@ void cli_table_end(struct cli *cli, struct cli_table *table)
     /* -q leaves the head line out. */
     if (cli->quiet && i < table->columns)
       continue;
-    fputs(strlen(text) < 16 ? cli_mark(cli, text, mark) : text, stdout);
+    const char *shown = strlen(text) < 16 ? cli_mark(cli, text, mark) : text;
     if (is_last)
-      putchar('\n');
+      cli_words(cli, at, at, shown);
     else
-      printf("%*s", (int)(widths[column] - width_of(text)) + 2, "");
+      printf("%s%*s", shown, (int)(widths[column] - width_of(text)) + 2, "");
+    at = is_last ? 0 : at + (unsigned)widths[column] + 2;
   }
   g_ptr_array_unref(table->cells);
 }

@@ -23,15 +23,17 @@ static void say_verdict(struct cli *cli, const char *what, const struct hm_chain
                {"coherent", v->coherent},     {"witnessed", v->witnessed}};
   char mark[32];
   g_autofree char *shown = hm_text_escape(what);
-  cli_say("%s: %s:", shown, cli_mark(cli, hm_verdict_is_proven(v) ? "proven" : "not proven", mark));
+  g_autoptr(GString) line = g_string_new(NULL);
+  g_string_printf(line, "%s: %s:", shown,
+                  cli_mark(cli, hm_verdict_is_proven(v) ? "proven" : "not proven", mark));
   for (size_t i = 0; i < G_N_ELEMENTS(words); i++)
-    cli_say("%s %s %s", i ? "," : "", words[i].word,
-            cli_mark(cli, hm_answer_name(words[i].answer), mark));
+    g_string_append_printf(line, "%s %s %s", i ? "," : "", words[i].word,
+                           cli_mark(cli, hm_answer_name(words[i].answer), mark));
   if (v->pins_given)
-    cli_say(", %s", v->is_pinned ? "pinned" : "unpinned");
+    g_string_append_printf(line, ", %s", v->is_pinned ? "pinned" : "unpinned");
   if (v->is_revoked_later)
-    cli_say(", revoked later");
-  cli_say("\n");
+    g_string_append(line, ", revoked later");
+  cli_words(cli, 0, 2, line->str);
 }
 
 static void say_broken(struct cli *cli, const struct hm_proof_step *step)
@@ -60,6 +62,9 @@ static const struct {
     {HM_LINK_HOST, 2},       {HM_LINK_AUTHORITY, 3},
 };
 
+/* Where the sentence of a link begins. */
+enum { STEP_COLUMNS = 41 };
+
 static void say_step(struct cli *cli, const struct hm_proof_step *step, int depth)
 {
   static const char *const words[] = {
@@ -68,19 +73,22 @@ static void say_step(struct cli *cli, const struct hm_proof_step *step, int dept
   int indent = 3 * (depth - 1);
   hm_chain_object(step, object);
   cli_say("%*s`- %-*s %-6s ", indent, "", 22 - indent, hm_proof_link_name(step->link), object);
-  cli_say("%s%*s  %s", cli_mark(cli, words[step->result], mark),
-          6 - (int)strlen(words[step->result]), "", step->sentence);
+  cli_say("%s%*s  ", cli_mark(cli, words[step->result], mark),
+          6 - (int)strlen(words[step->result]), "");
+  g_autoptr(GString) sentence = g_string_new(step->sentence);
   if (step->has_entity) {
     const char *name = cli_name_of(cli, step->entity);
     char brief[HM_LCT_SHORT + 1];
     hm_lct_format_short(step->entity, brief);
     g_autofree char *shown = hm_text_escape(name ? name : brief);
-    cli_say(" (%s)", shown);
+    g_string_append_printf(sentence, " (%s)", shown);
   }
-  cli_say("\n");
+  cli_words(cli, STEP_COLUMNS, STEP_COLUMNS, sentence->str);
   g_autofree char *values = hm_chain_values(step);
-  if (values[0] && (step->result == HM_STEP_BROKEN || cli->verbose))
-    cli_say("%*s%s\n", indent + 6, "", values);
+  if (values[0] && (step->result == HM_STEP_BROKEN || cli->verbose)) {
+    cli_say("%*s", indent + 3, "");
+    cli_words(cli, (unsigned)indent + 3, (unsigned)indent + 3, values);
+  }
 }
 
 /* The steps come as the verifier takes them; a chain of one record is shown from the
@@ -97,11 +105,18 @@ static void say_tree(struct cli *cli, const char *what, const struct hm_chain *c
     }
 }
 
-static void say_limits(const struct hm_chain *chain)
+static void say_after(struct cli *cli, const char *head, const char *text)
+{
+  unsigned column = (unsigned)strlen(head);
+  cli_say("%s", head);
+  cli_words(cli, column, column, text);
+}
+
+static void say_limits(struct cli *cli, const struct hm_chain *chain)
 {
   if (hm_verdict_is_proven(&chain->verdict))
-    cli_say("proves: %s\n", hm_chain_proves);
-  cli_say("cannot prove: %s\n", hm_chain_cannot);
+    say_after(cli, "proves: ", hm_chain_proves);
+  say_after(cli, "cannot prove: ", hm_chain_cannot);
 }
 
 void cli_print_chain(struct cli *cli, const char *what, const struct hm_chain *chain)
@@ -109,7 +124,7 @@ void cli_print_chain(struct cli *cli, const char *what, const struct hm_chain *c
   say_tree(cli, what, chain);
   cli_say("\n");
   say_verdict(cli, what, chain);
-  say_limits(chain);
+  say_limits(cli, chain);
 }
 
 /* ---- verifying ------------------------------------------------------------------------------ */
@@ -170,14 +185,14 @@ static int why_memory(struct cli *cli, const struct cli_args *args)
 static const struct {
   const char *member, *value, *says, *mend;
 } name_reasons[] = {
-    {"state", "void", "it was unbound: its LCT is void, its history stays", "hallmark bind SOURCE"},
+    {"state", "void", "it was unbound: its LCT is void, its history stays", "run: hallmark bind SOURCE"},
     {"health", "UNPLUGGED", "its device or file is gone: health, not trust; it resumes when the "
                             "same unit is back", "plug it in again"},
     {"health", "ANCHOR DIFFERS", "what is there now is another unit: it stays closed",
-     "hallmark bind SOURCE"},
-    {"state", "bound", "no pairing is in force", "hallmark pair NAME --context drive"},
-    {"health", "NO MEDIA", "no gate has come for it", "hallmark-media"},
-    {"health", "STALLED", "its gate is open and no frame comes", "hallmark-media"},
+     "run: hallmark bind SOURCE"},
+    {"state", "bound", "no pairing is in force", "run: hallmark pair NAME --context drive"},
+    {"health", "no gate", "no gate has come for it", "run: hallmark-media, or your own pipeline"},
+    {"health", "STALLED", "its gate is open and no frame comes", "look at its cable and at hallmark-media's log"},
     {"health", "ENDED", "the recording was played to its end", NULL},
 };
 
@@ -188,7 +203,7 @@ static void say_reason(JsonObject *entity)
     const char *is = hm_json_get_text(entity, name_reasons[i].member);
     if (!is || g_ascii_strcasecmp(is, name_reasons[i].value) != 0)
       continue;
-    cli_say("%s: %s%s%s\n", name, name_reasons[i].says, name_reasons[i].mend ? "; run: " : "",
+    cli_say("%s: %s%s%s\n", name, name_reasons[i].says, name_reasons[i].mend ? "; " : "",
             name_reasons[i].mend ? name_reasons[i].mend : "");
     return;
   }
@@ -229,8 +244,9 @@ static int why_name(struct cli *cli, const struct cli_args *args)
             hm_json_get_number(entity, "assurance", 0));
     say_name_pairings(cli, entity);
     if (g_strcmp0(hm_json_get_text(entity, "class"), "H") == 0)
-      cli_say("the host holds this sensor's key: it says which bytes it received, not that they came "
-              "through that lens\n");
+      cli_words(cli, 0, 2,
+                "the host holds this sensor's key: it says which bytes it received, not that they "
+                "came through that lens");
   }
   return is_active ? 0 : 1;
 }

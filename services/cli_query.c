@@ -233,13 +233,16 @@ static void say_memory(struct cli *cli, JsonObject *m)
   g_autofree char *region = region_text(m);
   JsonObject *parts = hm_json_get_object(m, "value_parts");
   cli_time(cli, hm_json_get_text(m, "arrival"), when);
-  cli_say("%s  %-8s %-6s %-15s motion %.2f  trust %.2f", when, sensor, id, region,
-          hm_json_get_number(parts, "surprise", 0), hm_json_get_number(m, "trust", 0));
+  /* A narrow terminal goes without the date: a line of a stream must not break. */
+  bool is_narrow = cli->width > 0 && cli->width < 104;
+  cli_say("%s  %-8s %-6s %-15s motion %.2f  trust %.2f", when + (is_narrow && strlen(when) > 11 ? 11 : 0),
+          sensor, id, region, hm_json_get_number(parts, "surprise", 0),
+          hm_json_get_number(m, "trust", 0));
   double ms = hm_json_get_number(m, "durable_ms", -1);
-  if (ms >= 0)
-    cli_say("  durable after %.0f ms\n", ms);
-  else
+  if (ms < 0)
     cli_say("  replayed\n");
+  else
+    cli_say(is_narrow ? "  +%.0f ms\n" : "  durable after %.0f ms\n", ms);
 }
 
 static void say_entry(struct cli *cli, JsonObject *e, bool is_brief)
@@ -249,10 +252,12 @@ static void say_entry(struct cli *cli, JsonObject *e, bool is_brief)
   cli_time(cli, hm_json_get_text(e, "time"), when);
   if (!cli->utc)
     when[19] = '\0'; /* entries have whole seconds */
-  if (is_brief)
-    cli_say("%-6s %-12s %s\n", id, kind, what);
-  else
-    cli_say("%-6s %s  %-12s %s\n", id, when, kind, what);
+  unsigned column = (unsigned)printf("%-6s ", id);
+  if (!is_brief)
+    column += (unsigned)printf("%s  ", when);
+  g_strdelimit(kind, "_", ' ');
+  column += (unsigned)printf("%-15s ", kind);
+  cli_words(cli, column, column, what);
 }
 
 static bool on_event(void *user, const char *event, JsonObject *object)

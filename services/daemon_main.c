@@ -107,7 +107,9 @@ static enum hm_status open_store(struct hm_core *core, struct hm_error *err)
   enum hm_status status =
       hm_store_open(core->crypto, core->paths.store, HM_LOG_WRITE, &core->store, &fault);
   if (status == HM_NOT_FOUND)
-    return hm_fail(err, status, "no store at %s; run: hallmark init", core->paths.store);
+    return hm_fail(err, status, "no store at %s; run: hallmark init%s%s", core->paths.store,
+                   core->paths.is_system ? "" : " --state ",
+                   core->paths.is_system ? "" : core->paths.state);
   return status == HM_OK ? HM_OK : hm_fail(err, status, "%s", fault.text);
 }
 

@@ -538,7 +538,7 @@ static enum hm_status check_name(struct pair *p, struct hm_error *err)
   const char *name = p->names[p->at];
   p->bound = hm_bound_named(p->core, name);
   if (p->bound == NULL)
-    return hm_fail(err, HM_NOT_FOUND, "no entity of that name; run: hallmark ls");
+    return hm_fail(err, HM_NOT_FOUND, "no entity of this name; run: hallmark ls");
   if (p->bound->is_host)
     return hm_fail(err, HM_POLICY, "a host is not paired with itself");
   if (p->bound->is_void)

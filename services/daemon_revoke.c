@@ -229,7 +229,7 @@ static enum hm_status add_name(struct revoke *r, const char *name, const char *c
   struct hm_bound *bound = hm_bound_named(core, name);
   unsigned code = 0;
   if (bound == NULL)
-    return hm_fail(err, HM_NOT_FOUND, "%s: no entity of that name; run: hallmark ls", name);
+    return hm_fail(err, HM_NOT_FOUND, "%s: no entity of this name; run: hallmark ls", name);
   if (context != NULL)
     HM_TRY(hm_context_code(core, context, &code, err));
   for (unsigned i = 1; i < core->registry.count; i++) {
@@ -320,7 +320,7 @@ void hm_core_unbind(struct hm_core *core, const char *name, const char *reason,
   r->reason = reason != NULL ? reason_code(reason) : HM_REASON_RETIRED;
   r->voided = hm_bound_named(core, name);
   if (r->voided == NULL)
-    status = hm_fail(&err, HM_NOT_FOUND, "%s: no entity of that name; run: hallmark ls", name);
+    status = hm_fail(&err, HM_NOT_FOUND, "%s: no entity of this name; run: hallmark ls", name);
   else if (r->voided->is_host)
     status = hm_fail(&err, HM_POLICY, "%s: a host is retired with its store, not unbound", name);
   else if (r->voided->is_void)

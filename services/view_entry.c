@@ -137,8 +137,8 @@ static enum hm_status describe_revocation(const struct hm_view *view, struct hm_
     hm_view_name(view, r.certificate, what, sizeof what);
     set_subject(said, r.certificate);
   }
-  g_snprintf(said->what, sizeof said->what, "%s revoked, %s%s", what,
-             hm_view_code(&hm_reasons, r.reason, reason), i == 2 ? ", by this host" : "");
+  g_snprintf(said->what, sizeof said->what, "%s revoked, %s, %s", what,
+             hm_view_code(&hm_reasons, r.reason, reason), i == 2 ? "by this host" : "by the authority");
   return HM_OK;
 }
 
@@ -175,8 +175,8 @@ static enum hm_status describe_export(const struct hm_view *view, struct hm_byte
       hm_signed_open(view->crypto, object, HM_TYP_EXPORT, &hm_shape_export, NULL, &e, NULL, NULL));
   char kind[24];
   said->iat = e.iat;
-  g_snprintf(said->what, sizeof said->what, "%s of %" G_GUINT64_FORMAT " records",
-             hm_view_code(&hm_export_kinds, e.kind, kind), e.count);
+  g_snprintf(said->what, sizeof said->what, "%s of %" G_GUINT64_FORMAT " record%s",
+             hm_view_code(&hm_export_kinds, e.kind, kind), e.count, e.count == 1 ? "" : "s");
   return HM_OK;
 }
 

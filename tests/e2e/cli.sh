@@ -43,11 +43,12 @@ is "spec errors in JSON" "$(hm spec errors | tail -n +2 | wc -l)" "$(hm spec err
 
 # ---- nobody there -----------------------------------------------------------------------
 expect 5 "$STATE/run/api.sock" hm ls
+expect 5 "run: hallmark init --state $STATE" hm ls
 expect 5 "no daemon at /nope/api.sock" hm ls --socket /nope/api.sock
 expect 6 "limit is 107" hm ls --socket "/$(printf 'x%.0s' {1..120})"
 expect 8 "waited 1s" hm status --wait 1s
 expect 3 "no store there" hm --store "$WORK" query
-expect 3 "init" "$BIN/hallmarkd" --state "$STATE"
+expect 3 "run: hallmark init --state $STATE" "$BIN/hallmarkd" --state "$STATE"
 
 # ---- the first five minutes -----------------------------------------------------------------
 expect 0 "home.pub" hm init
@@ -62,7 +63,7 @@ expect 9 "holds it" hm --store "$STATE" query
 expect 1 "no memory fits" hm query
 expect 3 "no entity of this name" hm show rear
 expect 3 "no such memory" hm show m1
-expect 3 "no such entry" hm show c9999
+expect 3 "c9999: no such entry" hm show c9999
 expect 3 - hm bind "file:$WORK/none.mkv" --name pan
 expect 0 "pan  bound  c" hm bind "file:$PAN" --name pan
 expect 9 - hm bind "file:$PAN" --name pan2
@@ -104,6 +105,19 @@ hm query --trust '>=0.7' -k 500 --json | jq -es 'length > 0 and all(.trust >= 0.
   say_fail "--trust lets others through"
 is "proven in the table" 5 "$(hm query --until m6 -k 5 | grep -c ' proven$')"
 
+# ---- a narrow terminal: lines break between words, within its width ----------------------------
+# wide COLUMNS COMMAND...: how many lines of its output are longer, on a terminal that wide.
+wide() {
+  local columns=$1
+  shift
+  script -qec "stty cols $columns; '$BIN/hallmark' $*" /dev/null </dev/null | tr -d '\r' |
+    awk -v most="$columns" 'length > most { n++ } END { print n + 0, (NR > 3 ? "printed" : "nothing") }'
+}
+for words in "why m1" "log" "watch --since m1 --count 5" "query --help" "status"; do
+  is "lines of hallmark $words over 80 columns" "0 printed" "$(wide 80 "$words")"
+done
+is "elsewhere a sentence is one line" 1 "$(hm why m1 | grep -c '^cannot prove: .*truth of the scene$')"
+
 # ---- proof files: a stranger checks ------------------------------------------------------------
 x=$WORK/x.hmk
 expect 0 "2 memories" hm proof m2 m1 m2 --out "$x"
@@ -144,6 +158,8 @@ expect 3 "no such memory" hm demo tamper m999999
 is "nothing is left of the copies" 0 "$(find "${TMPDIR:-/tmp}" -maxdepth 1 -name 'hallmark-demo-*' | wc -l)"
 
 # ---- ends -----------------------------------------------------------------------------------------------
+expect 0 "a context of your own" hm pair pan --context drvie
+expect 0 "revoked  c" hm revoke pan --context drvie
 expect 0 "revoked  c" hm revoke pan --context drive --reason "end of the test"
 expect 1 "no pairing is in force" hm why pan
 expect 0 "proven" hm why m1
