@@ -71,6 +71,7 @@ struct cli {
   const struct hm_paths *found; /* the state it belongs to, or NULL */
   void *session;     /* SoupSession, once needed */
   JsonArray *entities; /* of this daemon, once asked */
+  pid_t pager;         /* the pager that standard output goes to; 0: none */
 };
 
 /* One line on standard error; the exit code of err. verb NULL: no prefix. */
@@ -153,6 +154,11 @@ void cli_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 const char *cli_mark(const struct cli *cli, const char *word, char out[32]);
 /* A member of an object as escaped text; "-" where it is null. g_free it. */
 char *cli_text(JsonObject *object, const char *member);
+
+/* Send what follows through a pager, where there is a terminal and the verb is one to
+ * read; at the end wait for it. */
+void cli_pager_begin(struct cli *cli, const char *verb);
+void cli_pager_end(struct cli *cli);
 
 /* ---- verbs ------------------------------------------------------------------------------------------------- */
 int cli_init(struct cli *cli, const struct cli_args *args);

@@ -360,6 +360,7 @@ static int run(struct cli *cli, struct cli_args *args, char **argv, int argc)
   }
   if (args->count < args->verb->min)
     return cli_usage(args->verb, "needs %s", args->verb->objects);
+  cli_pager_begin(cli, args->verb->name);
   return args->verb->run(cli, args);
 }
 
@@ -387,5 +388,6 @@ int main(int argc, char **argv)
     (void)hm_fail_errno(&err, HM_IO, errno, "standard output");
     code = hm_error_report("hallmark", &err);
   }
+  cli_pager_end(&cli);
   return code;
 }
