@@ -165,7 +165,8 @@ void hm_core_describe(struct hm_core *core, struct hm_bound *bound, struct hm_co
   out->health = hm_bound_health(core, bound);
   out->health_since_s = bound->health_since_s;
   out->passed = MAX(bound->passed, bound->frames_seen);
-  memcpy(out->dropped, bound->dropped, sizeof out->dropped);
+  for (int i = 0; i < HM_DROP_REASONS; i++)
+    out->dropped[i] = bound->dropped[i] + bound->lost[i];
   out->last_frame = bound->last_frame;
   out->memories = bound->memories;
   out->unauthorized = bound->unauthorized;

@@ -201,6 +201,24 @@ bool hm_gate_on_observe(struct hm_gate_link *link, const struct hm_gate_message 
   return send_ack(link);
 }
 
+/* Refused by the writer: without authority it counts that itself; what the disk or the
+ * record's own form lost is told to it, for the next leaf. */
+static void count_refused(struct hm_core *core, struct hm_bound *bound, enum hm_status status)
+{
+  struct hm_writer_counts counts = {.slot = bound->slot, .state = bound->state};
+  bool is_disk = status == HM_FULL || status == HM_IO || status == HM_DAMAGED;
+  unsigned reason = is_disk ? HM_DROP_DISK : HM_DROP_INVALID;
+  hm_log(HM_LOG_NOTICE, "refused", "%s: record refused: %s", bound->name, hm_status_text(status));
+  if (!is_disk && hm_status_row(status)->exit_code != 6) {
+    bound->unauthorized++;
+    return;
+  }
+  bound->lost[reason]++;
+  counts.dropped[reason] = 1;
+  if (hm_writer_counts(core->writer, &counts) != HM_OK)
+    hm_log(HM_LOG_WARNING, "counts", "%s: a count of lost records was lost", bound->name);
+}
+
 void hm_observe_result(struct hm_core *core, const struct hm_writer_result *result)
 {
   struct hm_bound *bound = hm_bound_by_slot(core, result->slot);
@@ -213,10 +231,7 @@ void hm_observe_result(struct hm_core *core, const struct hm_writer_result *resu
   if (result->status == HM_OK)
     bound->memories++;
   else
-    bound->unauthorized++;
-  if (result->status != HM_OK)
-    hm_log(HM_LOG_NOTICE, "refused", "%s: record refused: %s", bound->name,
-           hm_status_text(result->status));
+    count_refused(core, bound, result->status);
   struct hm_gate_link *link = bound->observer;
   if (link != NULL && link->generation == result->token >> SEQ_BITS) {
     settle(link, result->token & SEQ_MASK);

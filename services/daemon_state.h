@@ -99,6 +99,7 @@ struct hm_bound {
   uint64_t fps_at_ns, fps_passed; /* the report before */
   unsigned fps_milli;
   uint64_t memories, unauthorized, refused;
+  uint64_t lost[HM_DROP_REASONS]; /* records the writer could not take, by reason */
   struct hm_bucket events;
   enum hm_sensor_state state; /* as its leaves say it */
   unsigned waiting_records;   /* handed to the writer, no result yet */
