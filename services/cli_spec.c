@@ -123,6 +123,24 @@ static void spec_codes(struct cli *cli)
   end_table(cli, &t);
 }
 
+static void spec_profile(struct cli *cli)
+{
+  static const char *const heads[] = {"ROLE", "ALGORITHM", "REGISTRY", "ID"};
+  struct cli_table t;
+  cli_table_begin(&t, heads, G_N_ELEMENTS(heads));
+  for (size_t i = 0; i < hm_algorithm_row_count; i++) {
+    const struct hm_algorithm_row *row = &hm_algorithm_rows[i];
+    cli_table_add(&t, row->role);
+    cli_table_add(&t, row->name);
+    cli_table_add(&t, row->registry ? row->registry : "-");
+    if (row->registry)
+      cli_table_add_f(&t, "%d", row->id);
+    else
+      cli_table_add(&t, "-");
+  }
+  end_table(cli, &t);
+}
+
 static void spec_capability(struct cli *cli)
 {
   static const char *const heads[] = {"WHAT", "CODE", "NAME", "RULE"};
@@ -275,6 +293,7 @@ static const struct {
     {"objects", "every field of every object", spec_objects},
     {"labels", "integer labels of the maps", spec_labels},
     {"codes", "all code points; or one table by its name", spec_codes},
+    {"profile", "algorithms of crypto profile 1", spec_profile},
     {"capability", "classes, entities, protection of data, anchors", spec_capability},
     {"pairing", "the pairing machine: states, events, what is erased", spec_pairing},
     {"gate", "messages of gate.sock", spec_gate},

@@ -3,6 +3,19 @@
 
 #define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
 
+const struct hm_algorithm_row hm_algorithm_rows[] = {
+    {"signature", "ECDSA P-256 SHA-256, low-s, deterministic (RFC 6979)", "COSE alg",
+     HM_ALG_ES256},
+    {"to an agreement key", "ECDH-ES P-256 with HKDF-SHA-256, direct", "COSE alg",
+     HM_ALG_ECDH_ES_HKDF_256},
+    {"content of an encrypted object", "AES-256-GCM, 16-byte tag", "COSE alg", HM_ALG_A256GCM},
+    {"sealed record", "AES-256-GCM, 16-byte tag", "record alg", 1},
+    {"derivation", "HKDF-SHA-256 (RFC 5869)", NULL, 0},
+    {"hash", "SHA-256", NULL, 0},
+    {"tree", "SHA-256 by RFC 9162", "COSE vds", HM_VDS_RFC9162},
+};
+const size_t hm_algorithm_row_count = COUNT(hm_algorithm_rows);
+
 const struct hm_class_row hm_class_rows[] = {
     {HM_CLASS_A, "A", "Jetson, app, pack", true, false, "own keys; signs its own request"},
     {HM_CLASS_S, "S", "module", false, true,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  *
- * Who may be what, and how much protection each type of data may have: the
- * capability map and the protection table of the profile, as const tables.
+ * Who may be what, how much protection each type of data may have, and by which
+ * algorithms: the tables of crypto profile 1, const.
  */
 #ifndef HM_TRUST_CAPABILITY_H
 #define HM_TRUST_CAPABILITY_H
@@ -18,6 +18,21 @@ enum {
   HM_CAP_WITNESS = 1 << 5,   /* answers witness requests */
   HM_CAP_EMBEDS = 1 << 6,    /* makes vectors */
   HM_CAP_RECORDED = 1 << 7   /* a recording, not a live unit */
+};
+
+/* Identifiers of the COSE registry (RFC 9053, RFC 9942); cose.c writes and reads these. */
+enum {
+  HM_ALG_A256GCM = 3,
+  HM_ALG_ES256 = -7,
+  HM_ALG_ECDH_ES_HKDF_256 = -25,
+  HM_VDS_RFC9162 = 1
+};
+
+/* What profile 1 uses for a purpose; everything else is refused, never negotiated. */
+struct hm_algorithm_row {
+  const char *role, *name;
+  const char *registry; /* whose identifier it is; NULL: it has none */
+  int id;
 };
 
 struct hm_class_row {
@@ -52,6 +67,8 @@ struct hm_anchor_row {
   uint16_t ceiling;
 };
 
+extern const struct hm_algorithm_row hm_algorithm_rows[];
+extern const size_t hm_algorithm_row_count;
 extern const struct hm_class_row hm_class_rows[];
 extern const size_t hm_class_row_count;
 extern const struct hm_entity_row hm_entity_rows[];

@@ -6,6 +6,8 @@
  */
 #include "trust/cose.h"
 
+#include "trust/capability.h"
+
 enum {
   LABEL_ALG = 1,
   LABEL_KID = 4,
@@ -15,8 +17,6 @@ enum {
   LABEL_VDS = 395,
   LABEL_VDP = 396,
   LABEL_EPHEMERAL = -1,
-  ALG_ES256 = -7,
-  VDS_RFC9162 = 1,
   TAG_ENCRYPT0 = 16,
   TAG_SIGN1 = 18,
   TAG_ENCRYPT = 96,
@@ -29,8 +29,8 @@ enum {
 };
 
 /* {1: 3}, A256GCM, and {1: -25}, ECDH-ES + HKDF-256, as encoded */
-static const uint8_t body_header[] = {0xa1, 0x01, 0x03};
-static const uint8_t recipient_header[] = {0xa1, 0x01, 0x38, 0x18};
+static const uint8_t body_header[] = {0xa1, 0x01, HM_ALG_A256GCM};
+static const uint8_t recipient_header[] = {0xa1, 0x01, 0x38, -1 - HM_ALG_ECDH_ES_HKDF_256};
 
 const struct hm_typ_row hm_typ_table[] = {
     {HM_TYP_BINDING, "binding", true, HM_CERTIFICATE_MAX},
@@ -100,7 +100,7 @@ static enum hm_status parse_protected(struct hm_sign1 *s)
   HM_TRY(hm_cbor_map(&c, &count));
   if (!take_label(&c, LABEL_ALG))
     return HM_UNSUPPORTED;
-  HM_TRY(profile_int(&c, ALG_ES256));
+  HM_TRY(profile_int(&c, HM_ALG_ES256));
 
   s->has_kid = take_label(&c, LABEL_KID);
   if (s->has_kid)
@@ -113,7 +113,7 @@ static enum hm_status parse_protected(struct hm_sign1 *s)
   HM_TRY(hm_cbor_uint(&c, &typ));
   bool has_vds = take_label(&c, LABEL_VDS);
   if (has_vds)
-    HM_TRY(profile_int(&c, VDS_RFC9162));
+    HM_TRY(profile_int(&c, HM_VDS_RFC9162));
   taken += (size_t)s->has_kid + has_claims + has_vds;
   if (count != taken || !hm_cbor_at_end(&c))
     return HM_MALFORMED;
@@ -274,7 +274,7 @@ static void put_protected(struct hm_out *out, const struct hm_typ_row *row, cons
   bool is_batch = row->typ == HM_TYP_BATCH;
   hm_cbor_put_map(out, 2 + (size_t)row->has_kid + (is_batch ? 2 : 0));
   hm_cbor_put_int(out, LABEL_ALG);
-  hm_cbor_put_int(out, ALG_ES256);
+  hm_cbor_put_int(out, HM_ALG_ES256);
   if (row->has_kid) {
     hm_cbor_put_int(out, LABEL_KID);
     hm_cbor_put_bstr(out, hm_bytes(kid, 32));
@@ -287,7 +287,7 @@ static void put_protected(struct hm_out *out, const struct hm_typ_row *row, cons
   hm_cbor_put_uint(out, row->typ);
   if (is_batch) {
     hm_cbor_put_int(out, LABEL_VDS);
-    hm_cbor_put_int(out, VDS_RFC9162);
+    hm_cbor_put_int(out, HM_VDS_RFC9162);
   }
 }
 

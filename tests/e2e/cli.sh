@@ -35,10 +35,11 @@ expect 2 "expected a number" hm watch --count 0
 expect 2 "expected tamper" hm demo lie m1
 expect 2 "whole LCT id" hm verify x.hmk --pin lct:abc
 expect 3 "no such table" hm spec nothing
-for table in errors types objects labels codes capability pairing gate authority links config verbs \
+for table in errors types objects labels codes profile capability pairing gate authority links config verbs \
   context receipt-kind; do
   expect 0 - hm spec "$table"
 done
+expect 0 "COSE alg    -7" hm spec profile
 is "spec errors in JSON" "$(hm spec errors | tail -n +2 | wc -l)" "$(hm spec errors --json | jq -c . | wc -l)"
 
 # ---- nobody there -----------------------------------------------------------------------
