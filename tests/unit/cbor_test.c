@@ -3,6 +3,9 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -82,6 +85,93 @@ static void every_kind_of_hostile_item_is_refused(void **state)
   }
 }
 
+/* ---- what a refusal costs -------------------------------------------------------------------- */
+
+enum { HOSTILE = 65536 };
+
+/* Each fills item with up to HOSTILE hostile bytes and returns how many. */
+static size_t nested(uint8_t *item)
+{
+  memset(item, 0x81, HOSTILE);
+  return HOSTILE;
+}
+
+static size_t tags_only(uint8_t *item)
+{
+  memset(item, 0xd2, HOSTILE);
+  return HOSTILE;
+}
+
+static size_t exabytes(uint8_t *item)
+{
+  return hex_read("5b7fffffffffffffff", item, HOSTILE);
+}
+
+static size_t array_of_exa_items(uint8_t *item)
+{
+  size_t len = hex_read("9b7fffffffffffffff", item, HOSTILE);
+  memset(item + len, 0, HOSTILE - len);
+  return HOSTILE;
+}
+
+/* As many ascending keys as there is room for, then the last one again. */
+static size_t last_key_twice(uint8_t *item)
+{
+  enum { ENTRIES = 10000 };
+  struct hm_out o = hm_out(item, HOSTILE);
+  hm_cbor_put_map(&o, ENTRIES);
+  for (uint64_t i = 0; i < ENTRIES; i++) {
+    hm_cbor_put_uint(&o, UINT32_MAX - ENTRIES + (i < ENTRIES - 1 ? i : i - 1));
+    hm_cbor_put_uint(&o, 0);
+  }
+  return hm_out_bytes(&o).len;
+}
+
+static size_t text_broken_at_its_end(uint8_t *item)
+{
+  struct hm_out o = hm_out(item, HOSTILE);
+  static char text[HOSTILE - 8];
+  memset(text, 'a', sizeof text);
+  text[sizeof text - 1] = (char)0xc3;
+  hm_cbor_put_tstr(&o, hm_bytes(text, sizeof text));
+  return hm_out_bytes(&o).len;
+}
+
+static size_t float_at_the_end(uint8_t *item)
+{
+  struct hm_out o = hm_out(item, HOSTILE);
+  hm_cbor_put_array(&o, HOSTILE - 8);
+  for (size_t i = 0; i < HOSTILE - 9; i++)
+    hm_cbor_put_uint(&o, 0);
+  size_t len = hm_out_bytes(&o).len;
+  return len + hex_read("f90000", item + len, HOSTILE - len);
+}
+
+/* trust/ allocates nothing (freestanding.sh), so the resident set stands for the stack. */
+static void a_refusal_takes_under_10_ms_and_10_mb(void **state)
+{
+  (void)state;
+  static size_t (*const kinds[])(uint8_t *item) = {
+      nested,         tags_only,    exabytes, array_of_exa_items, last_key_twice,
+      text_broken_at_its_end, float_at_the_end};
+  static uint8_t item[HOSTILE];
+  for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+    size_t len = kinds[i](item);
+    struct rusage before, after;
+    assert_true(len > 0);
+    assert_int_equal(getrusage(RUSAGE_SELF, &before), 0);
+    clock_t begin = clock();
+    enum hm_status status = hm_cbor_check(hm_bytes(item, len));
+    clock_t took = clock() - begin;
+    assert_int_equal(getrusage(RUSAGE_SELF, &after), 0);
+    if (hm_status_row(status)->exit_code != 6)
+      fail_msg("hostile item %zu: %s", i, hm_status_row(status)->name);
+    if (took * 100 > CLOCKS_PER_SEC)
+      fail_msg("hostile item %zu took %ld us", i, (long)(took * 1000000 / CLOCKS_PER_SEC));
+    assert_true(after.ru_maxrss - before.ru_maxrss < 10240);
+  }
+}
+
 static void the_profile_passes(void **state)
 {
   (void)state;
@@ -153,6 +243,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_kind_of_hostile_item_is_refused),
+      cmocka_unit_test(a_refusal_takes_under_10_ms_and_10_mb),
       cmocka_unit_test(the_profile_passes),
       cmocka_unit_test(a_failed_read_does_not_move_the_cursor),
       cmocka_unit_test(integers_come_back_from_their_shortest_heads),
