@@ -13,7 +13,9 @@ from hmk_cose import (MAX_INT, Malformed, Tag, decode, load, public_key, sig_str
                       thumbprint)
 
 DAY = 86_400
-A_YEAR = 366 * DAY
+CLASS_A, CLASS_S, CLASS_H = 1, 2, 3
+SENSOR_TYPE, HOST_TYPE, ENCODER_TYPE = 3, 4, 8
+OBSERVATION, MEMORY, EVENT_RECORD = 1, 2, 3
 
 
 # ---- shapes: a shape is a function that raises Malformed where a value does not fit -------------
@@ -195,6 +197,13 @@ def claims(body, *times):
     return table({**{label: shapes[label] for label in times}, S.ours: body})
 
 
+def lives(longest, made=S.iat):
+    def check(value):
+        if not (0 < value[S.exp] - value[S.nbf] <= longest and value[made] < value[S.exp]):
+            raise Malformed(f"a life from {value[S.nbf]} to {value[S.exp]}, made at {value[made]}")
+    return check
+
+
 ENCODER = table({L.model: H32, L.version: short_text, L.preprocessing: H32,
                  L.dimension: uint(1, 4096), L.dtype: ONE, L.scale: U32},
                 {L.trained_on: many(0, 16, H32, key=itself)})
@@ -202,13 +211,28 @@ REQUEST = table({L.ver: ONE, L.entity_class: uint(1, 3), L.entity_type: uint(1, 
                  L.kind: uint(0, 2), L.agreement_key: cose_key, L.anchor: array(uint(1, 6), H32),
                  L.caps: U32},
                 {L.serial: short_text, L.bound_to: H32, L.encoder_info: inside(1, 768, ENCODER)})
+
+
+def suits_class_and_type(value):
+    """What a binding request must and must not have for its class and type."""
+    facts = value[S.ours]
+    if facts[L.entity_class] == CLASS_S:
+        raise Malformed("a request of class S")
+    if facts[L.agreement_key] == value[S.cnf][S.cnf_key]:
+        raise Malformed("one key for signing and agreement")
+    if facts[L.entity_class] == CLASS_H and L.bound_to not in facts:
+        raise Malformed("class H without bound-to")
+    if (facts[L.entity_type] == ENCODER_TYPE) != (L.encoder_info in facts):
+        raise Malformed("encoder-info is there if and only if the type is 8")
+
+
 BINDING = table({L.ver: ONE, L.request: SIGN1}, {L.countersign: SIGN1, L.supersedes: H32})
 BINDING_S = table({L.ver: ONE, L.entity_class: const(2), L.entity_type: const(2), L.kind: const(0),
                    L.serial: short_text, L.caps: U32, L.countersign: SIGN1, L.commitment: H32,
                    L.proxy: H32})
 COUNTERSIGN = table({L.ver: ONE, L.certificate: H32},
                     {L.commitment: H32, L.role: uint(0, 1), L.mac: B16})
-SESSION = table({L.ver: ONE, L.purposes: many(1, 2, uint(1, 2), key=itself), L.first: U64})
+SESSION = table({L.ver: ONE, L.purposes: many(1, 2, uint(1, 2), key=itself), L.first: NUMBER})
 
 
 def context_has_name(value):
@@ -216,24 +240,45 @@ def context_has_name(value):
         raise Malformed("context-name is there if and only if the context is 64 or more")
 
 
+def two_entities(value):
+    if value[L.entities][0] == value[L.entities][1]:
+        raise Malformed("a pairing of an entity with itself")
+
+
 POLICY = both(table({
     L.context: CONTEXT, L.pairing_id: B16, L.kid16: uint(1, 65534), L.entities: array(H32, H32),
     L.data_types: many(1, 14, DATA, key=itself), L.operations: many(1, 6, uint(1, 6), key=itself),
     L.rates: mapping(14, DATA, U32), L.least: mapping(14, DATA, uint(0, 3)), L.max_epochs: U32,
-    L.fresh: U32, L.receipt_within: U32}, {L.context_name: short_text}), context_has_name)
+    L.fresh: U32, L.receipt_within: U32}, {L.context_name: short_text}),
+    context_has_name, two_entities)
 PAIRING = table({L.ver: ONE, L.metadata: inside(1, 1024, POLICY), L.sections: array(H32, H32, H32)},
                 {L.supersedes: H32})
 COMPLETION = table({L.pairing_id: B16, L.nonce: B16, L.transcript: H32, L.role: uint(0, 1),
                     L.confirm: B16})
-CLOSED, STARTED, EFFECTIVE = 17, 25, 26  # receipt codes with fields of their own
+# What a receipt of a kind must have beyond what all have (logs.md); `only` is there in no other.
+COMPLETED, FAILED, OPENED, CLOSED, GENESIS, STARTED, EFFECTIVE = 1, 4, 16, 17, 24, 25, 26
+RECEIPT_NEEDS = {COMPLETED: (L.certificate,), FAILED: (L.certificate,), OPENED: (L.first, L.count),
+                 CLOSED: (L.first, L.count, L.data_range), 18: (L.first, L.count),
+                 23: (L.first, L.count), STARTED: (L.start,), EFFECTIVE: (L.certificate,),
+                 27: (L.certificate,), 28: (L.first, L.count)}
+RECEIPT_ONLY = {L.data_range: CLOSED, L.start: STARTED, L.last_frame: EFFECTIVE}
+RECEIPT_NAMES = {COMPLETED: 2, GENESIS: 2}
 
 
-def receipt_kind(value):
-    for label, kind, is_required in ((L.data_range, CLOSED, True), (L.start, STARTED, True),
-                                     (L.last_frame, EFFECTIVE, False)):
-        if (label in value) and value[L.kind] != kind or \
-                is_required and value[L.kind] == kind and label not in value:
-            raise Malformed(f"label {label} does not suit kind {value[L.kind]}")
+def suits_receipt_kind(value):
+    kind, names = value[L.kind], len(value[L.evidence])
+    for label in RECEIPT_NEEDS.get(kind, ()):
+        if label not in value:
+            raise Malformed(f"label {label} is missing in a receipt of kind {kind}")
+    for label, only in RECEIPT_ONLY.items():
+        if label in value and kind != only:
+            raise Malformed(f"label {label} in a receipt of kind {kind}")
+    if names != RECEIPT_NAMES.get(kind, names):
+        raise Malformed(f"{names} names in a receipt of kind {kind}")
+    if kind <= 7 and value[L.level] != (6 if kind <= 4 else 7):
+        raise Malformed(f"level {value[L.level]} of a receipt of kind {kind}")
+    if kind == OPENED and value[L.count] != 0:
+        raise Malformed("a segment that opens with batches in it")
 
 
 RECEIPT = both(table(
@@ -241,8 +286,8 @@ RECEIPT = both(table(
      *range(16, 29)), L.result: uint(0, 1), L.evidence: NAMES, L.subject: H32},
     {L.context: CONTEXT, L.proxy: H32, L.witness: H32, L.certificate: H32, L.reason: REASON,
      L.atp: U32, L.energy_mj: U32, L.first: U64, L.count: U64, L.flags: ONE, L.last_frame: U64,
-     L.data_range: RANGE, L.start: array(B16, U32, B16)}), receipt_kind)
-REVOCATION = table({L.log_number: U64, L.certificate: H32, L.reason: REASON},
+     L.data_range: RANGE, L.start: array(B16, U32, B16)}), suits_receipt_kind)
+REVOCATION = table({L.log_number: NUMBER, L.certificate: H32, L.reason: REASON},
                    {L.pairing_id: B16, L.previous: H32, L.since: SECONDS})
 REVOCATION_LOCAL = table({L.certificate: H32, L.reason: REASON},
                          {L.pairing_id: B16, L.evidence: many(0, 32, H32, key=itself),
@@ -256,22 +301,30 @@ EXPORT = table({L.ver: ONE, L.kind: uint(1, 4), L.count: U64, L.data_size: U64,
                 L.skipped: mapping(8, uint(1, 8), U64), L.root: H32},
                {L.context: CONTEXT, L.recipient: short_text})
 LAW = table({L.ver: ONE, L.law: H32}, {L.previous: H32})
-BATCH = table({L.ver: ONE, L.log_number: NUMBER, L.quality: uint(0, 3), L.previous: H32,
+
+
+def first_batch_has_none_before(value):
+    if (value[L.log_number] == 1) != (value[L.previous] == bytes(32)):
+        raise Malformed(f"previous of r{value[L.log_number]}: zeros belong to r1 alone")
+
+
+BATCH = both(table({L.ver: ONE, L.log_number: NUMBER, L.quality: uint(0, 3), L.previous: H32,
                L.revocations: VIEW, L.first: NUMBER, L.count: uint(0, 1024),
-               L.sensors: uint(0, 32), L.control_size: U64})
+               L.sensors: uint(0, 32), L.control_size: U64}), first_batch_has_none_before)
 
 LIFE = (S.exp, S.nbf, S.iat)
+YEAR = 366 * DAY
 PAYLOADS = {
-    65001: claims(either(L.request, BINDING, BINDING_S), *LIFE),
-    65002: claims(PAIRING, *LIFE),
-    65010: claims(REQUEST, S.iat, S.cti, S.cnf),
+    65001: both(claims(either(L.request, BINDING, BINDING_S), *LIFE), lives(20 * YEAR)),
+    65002: both(claims(PAIRING, *LIFE), lives(400 * DAY)),
+    65010: both(claims(REQUEST, S.iat, S.cti, S.cnf), suits_class_and_type),
     65013: claims(WITNESS, S.iat),
     65014: claims(COMPLETION),
     65018: claims(COUNTERSIGN, S.iat),
     65020: claims(RECEIPT, S.iat),
     65021: claims(either(L.log_number, REVOCATION, REVOCATION_LOCAL), S.iat),
     65022: claims(CHECKPOINT, S.iat),
-    65025: claims(SESSION, *LIFE, S.cnf),
+    65025: both(claims(SESSION, *LIFE, S.cnf), lives(DAY, made=S.nbf)),
     65026: claims(EXPORT, S.iat),
     65027: claims(LAW, S.iat),
     65030: claims(HEAD, S.iat),
@@ -287,6 +340,14 @@ SENSOR_REF = array(H32, NUMBER)
 PAIRING_LIST = many(1, 4, array(CONTEXT, H32), key=first_of)
 
 
+def ascends(first, last):
+    """Of two labels that are there, the second is no less."""
+    def check(value):
+        if first in value and value[first] > value[last]:
+            raise Malformed(f"label {first} is above label {last}")
+    return check
+
+
 def no_trailing_zero(value):
     if value and value[-1] == 0:
         raise Malformed("a trailing zero")
@@ -296,11 +357,13 @@ def frames_where_passed(value):
     for label in (L.first_frame, L.last_frame, L.peripherals):
         if (label in value) != (value[L.passed] > 0):
             raise Malformed(f"label {label} is there if and only if frames passed")
+    ascends(L.first_frame, L.last_frame)(value)
 
 
-FACTS = table({L.blind: B16, L.type: const(0), L.batch_number: U64, L.previous: H32,
-               L.count: uint(0, 1024), L.control_size: U64, L.sensors: uint(0, 32),
-               L.first_arrival: U64, L.last_arrival: U64, L.session_key: H32})
+FACTS = both(table({L.blind: B16, L.type: const(0), L.batch_number: U64, L.previous: H32,
+                    L.count: uint(0, 1024), L.control_size: U64, L.sensors: uint(0, 32),
+                    L.first_arrival: U64, L.last_arrival: U64, L.session_key: H32}),
+             ascends(L.first_arrival, L.last_arrival))
 SENSOR_FACTS = both(table(
     {L.blind: B16, L.type: const(4), L.lct: SENSOR_REF, L.passed: U32,
      L.dropped: both(many(0, 6, U32), no_trailing_zero), L.late: U32, L.unauthorized: U32,
@@ -310,7 +373,22 @@ SENSOR_FACTS = both(table(
 EVENT = table({L.level: uint(1, 7), L.kind: uint(1, 8), L.evidence: NAMES},
               {L.reason: REASON, L.atp: U32, L.energy_mj: U32, L.count: U64,
                L.trigger: uint(1, 255)})
-RECORD = table(
+OF_OBSERVATIONS = (L.pairings, L.sensor_leaf, L.frame, L.raw_ns, L.clock_domain, L.region, L.trust)
+
+
+def suits_record_type(value):
+    """What a record has by its type (logs.md)."""
+    kind = value[L.type]
+    for label, wanted in ((L.vector, kind == MEMORY), (L.event, kind == EVENT_RECORD),
+                          (L.error_ns, value[L.time_ns] is not None)):
+        if (label in value) != wanted:
+            raise Malformed(f"label {label} does not suit the record")
+    for label in OF_OBSERVATIONS if kind != EVENT_RECORD else ():
+        if label not in value:
+            raise Malformed(f"label {label} is missing in a record of type {kind}")
+
+
+RECORD = both(table(
     {L.blind: B16, L.log_number: NUMBER, L.type: uint(1, 3), L.lct: SENSOR_REF,
      L.batch_number: NUMBER, L.level: uint(1, 7), L.protection: uint(0, 3), L.quality: uint(0, 3),
      L.time_ns: maybe(U64), L.arrival_ns: U64, L.origin: uint(0, 2)},
@@ -318,7 +396,7 @@ RECORD = table(
      L.clock_domain: uint(1, 7), L.error_ns: U64, L.region: array(U16, U16, U16, U16),
      L.trust: array(Q8, Q8, Q8, Q8, Q8), L.value: array(*[maybe(Q8)] * 5),
      L.coherence: array(uint(0, 2), maybe(Q8), U16), L.picture: array(uint(1, 2), H32),
-     L.vector: array(H32, H32), L.event: EVENT, L.source: U64})
+     L.vector: array(H32, H32), L.event: EVENT, L.source: U64}), suits_record_type)
 LIVE_SET = many(0, 1024, array(H32, CONTEXT, H32, NUMBER), key=itself)
 LOG_PROOF = array(SIGN1, U64, PATH)
 OPENING = array(B16, blob(1, 65536))
@@ -422,6 +500,14 @@ class Pairing:
 
 # ---- items -----------------------------------------------------------------------------------
 
+def checkpoint_of(raw, is_host):
+    """A checkpoint; an authority's tells its revocations, a host's does not."""
+    checkpoint = parse_sign1(raw, 65022)
+    if is_host == (L.revocations in checkpoint.body[S.ours]):
+        raise Malformed("revocations are in a checkpoint if and only if it is an authority's")
+    return checkpoint
+
+
 class Entry:
     """Item 2: an entry of the control log, with what is nested in it and attached to it."""
 
@@ -444,13 +530,17 @@ class Entry:
             self.request = parse_sign1(body[L.request], 65010)
         if self.object.typ == 65001 and L.countersign in body:
             self.countersign = parse_sign1(body[L.countersign], 65018)
+        if self.request is not None:
+            is_hosted = self.request.body[S.ours][L.entity_class] == CLASS_H
+            if is_hosted != (self.countersign is not None):
+                raise Malformed("a countersignature is there if and only if the class is H")
         self.signatures = (1 + len(self.completions) + (self.log_proof is not None) +
                            (self.request is not None) + (self.countersign is not None))
 
     def read_log_proof(self, raw):
         value = load(raw)
         LOG_PROOF(value)
-        self.log_proof = SimpleNamespace(checkpoint=parse_sign1(value[0], 65022), index=value[1],
+        self.log_proof = SimpleNamespace(checkpoint=checkpoint_of(value[0], False), index=value[1],
                                          way=value[2])
 
 
@@ -527,8 +617,8 @@ class Proof:
                 raise Malformed(f"more than {self.MOST_SIGNATURES} signatures")
         if at != len(data):
             raise Malformed(f"{len(data) - at} bytes after the last item")
-        if self.checkpoint is None:
-            raise Malformed("no checkpoint")
+        if not (self.checkpoint and self.entries and self.batches and self.records):
+            raise Malformed("a checkpoint, an entry, a batch and a record must be there")
 
     def read_item(self, item):
         """Files one item; its place in the order: (item number, number or name)."""
@@ -539,7 +629,7 @@ class Proof:
         return kind, getattr(self, f"read_{kind}")(item)
 
     def read_1(self, item):
-        self.checkpoint = parse_sign1(item[1], 65022)
+        self.checkpoint = checkpoint_of(item[1], True)
         self.signatures += 1
         return 0                       # a second one is not above the first
 
@@ -567,7 +657,7 @@ class Proof:
         return witness.object.name
 
     def read_7(self, item):
-        checkpoint = parse_sign1(item[1], 65022)
+        checkpoint = checkpoint_of(item[1], True)
         size = checkpoint.body[S.ours][L.control_tree][0]
         self.links[size] = SimpleNamespace(checkpoint=checkpoint, control_way=item[2],
                                            data_way=item[3])

@@ -36,12 +36,18 @@ def missing(rule, what, want):
 class Verdict:
     def __init__(self):
         self.words = dict.fromkeys(WORDS, "unknown")
+        self.revoked_later = False
         self.failures, self.notes, self.malformed = [], [], None
 
     @property
     def proven(self):
         return (self.malformed is None and not self.failures and
                 self.words["authorized"] == self.words["intact"] == "yes")
+
+    @property
+    def first(self):
+        """The failure of the lowest rule, the first of those."""
+        return min(self.failures, key=lambda failure: failure.rule, default=None)
 
     @property
     def exit_code(self):
@@ -51,6 +57,7 @@ class Verdict:
         if self.malformed is not None:
             return f"malformed: {self.malformed}"
         lines = [("proven: " if self.proven else "not proven: ") +
-                 ", ".join(f"{word} {self.words[word]}" for word in WORDS)]
-        first = sorted(self.failures, key=lambda failure: failure.rule)[:1]
-        return "\n".join(lines + [str(failure) for failure in first] + self.notes)
+                 ", ".join(f"{word} {self.words[word]}" for word in WORDS) +
+                 (", revoked later" if self.revoked_later else "")]
+        lines += [str(self.first)] if self.failures else []
+        return "\n".join(lines + self.notes)
