@@ -320,11 +320,13 @@ static gboolean on_incoming(GSocketService *service, GSocketConnection *connecti
   GSocket *socket = g_socket_connection_get_socket(connection);
   struct hm_api_peer *peer = g_new0(struct hm_api_peer, 1);
   enum hm_status status = hm_api_peer_of(g_socket_get_fd(socket), peer);
-  if (*api->connections >= HM_API_CONNECTIONS || status != HM_OK) {
+  /* Who may only read must not be able to keep revoke out. */
+  unsigned limit = peer->right == HM_API_ADMIN ? HM_API_CONNECTIONS : HM_API_CONNECTIONS_READ;
+  if (*api->connections >= limit || status != HM_OK) {
     api->refused_connections++;
-    hm_log(HM_LOG_WARNING, "api-connections", 
-           "api.sock: connection of pid %ld refused, %u stand (limit %d)", (long)peer->pid,
-           *api->connections, HM_API_CONNECTIONS);
+    hm_log(HM_LOG_WARNING, "api-connections",
+           "api.sock: connection of pid %ld refused, %u stand (limit %u)", (long)peer->pid,
+           *api->connections, limit);
     g_free(peer);
     g_io_stream_close(G_IO_STREAM(connection), NULL, NULL);
     return TRUE;

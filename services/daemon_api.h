@@ -21,6 +21,7 @@
 
 enum {
   HM_API_CONNECTIONS = 64,
+  HM_API_CONNECTIONS_READ = 48, /* the rest is kept for those who may change something */
   HM_API_PATH_MAX = 512,
   HM_API_IDLE_S = 30,
   HM_API_GROUPS_MAX = 256 /* supplementary groups of a peer that are looked at */

@@ -364,9 +364,9 @@ void hm_process_start(bool holds_keys)
 {
   (void)umask(027);
   (void)signal(SIGPIPE, SIG_IGN);
-  if (!holds_keys)
-    return;
+  /* a core would hold keys, or a source string with a camera's password */
   const struct rlimit none = {0, 0};
   (void)setrlimit(RLIMIT_CORE, &none);
-  (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+  if (holds_keys)
+    (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 }

@@ -78,8 +78,8 @@ enum hm_status HM_MUST_CHECK hm_file_read(const char *path, uint8_t *data, size_
                                           struct hm_error *err);
 
 /* ---- the process ------------------------------------------------------------------ */
-/* First call of every program of ours: umask 027, SIGPIPE ignored; where it holds keys
- * also RLIMIT_CORE 0 and PR_SET_DUMPABLE 0 (no core file, no ptrace by the same user). */
+/* First call of every program of ours: umask 027, SIGPIPE ignored, RLIMIT_CORE 0; where it
+ * holds keys also PR_SET_DUMPABLE 0 (no ptrace by the same user). */
 void hm_process_start(bool holds_keys);
 
 #endif
