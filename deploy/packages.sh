@@ -9,7 +9,7 @@ run="build-essential cmake ninja-build pkg-config git ca-certificates python3
  libssl-dev libcbor-dev liblmdb-dev libglib2.0-dev libjson-glib-dev libsoup-3.0-dev libsystemd-dev
  libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev libcmocka-dev gstreamer1.0-tools
  gstreamer1.0-plugins-base gstreamer1.0-plugins-good"
-test="$run clang-14 libclang-rt-14-dev llvm-14 shellcheck
+test="$run clang-14 libclang-rt-14-dev llvm-14 clang-format-14 shellcheck
  python3-cbor2 python3-cryptography openssl curl jq procps socat gstreamer1.0-libav
  gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user mmdebstrap
  gcc-arm-none-eabi libnewlib-arm-none-eabi binutils-arm-none-eabi"

@@ -84,7 +84,8 @@ done
 
 say hallmark bind "file:$video" --name pan
 say hallmark pair pan --context drive --for 30d --allow observe,remember
-say hallmark watch --since m1 --count 3 --for 30s
+say hallmark watch --since m1 --count 3 --for 30s ||
+  { tail -n 5 "$state/log/hallmark-media.log"; fail "no memory came of $video"; }
 echo "   first proven memories $((SECONDS - up)) s after the start of the services"
 
 # The recording is decoded as fast as it goes; wait until nothing new arrives.

@@ -274,7 +274,10 @@ static enum hm_status check_file(const struct hm_env *env, struct hm_fault *faul
 {
   int fd = hm_regular_open(env->folder, "data.mdb", O_RDONLY);
   if (fd < 0)
-    return hm_fault_set(fault, errno == ENOENT ? HM_NOT_FOUND : errno == EINVAL ? HM_DAMAGED : HM_IO,
+    return hm_fault_set(fault,
+                        errno == ENOENT   ? HM_NOT_FOUND
+                        : errno == EINVAL ? HM_DAMAGED
+                                          : HM_IO,
                         errno, "%s/data.mdb: %s", env->path,
                         errno == EINVAL ? "not a regular file" : strerror(errno));
   struct hm_fault page = {0, ""};

@@ -118,8 +118,11 @@ static enum hm_status take_format(struct hm_store *s, enum hm_log_mode mode, str
   HM_TRY(join(s->path, "format", path, sizeof path, fault));
   s->format = hm_regular_open(AT_FDCWD, path, O_RDONLY);
   if (s->format < 0)
-    return hm_fault_set(fault, errno == EINVAL ? HM_DAMAGED : errno == ENOENT || errno == ENOTDIR ? HM_NOT_FOUND : HM_IO, errno,
-                        "%s: no store here: %s", s->path, strerror(errno));
+    return hm_fault_set(fault,
+                        errno == EINVAL                       ? HM_DAMAGED
+                        : errno == ENOENT || errno == ENOTDIR ? HM_NOT_FOUND
+                                                              : HM_IO,
+                        errno, "%s: no store here: %s", s->path, strerror(errno));
   if (flock(s->format, (mode == HM_LOG_WRITE ? LOCK_EX : LOCK_SH) | LOCK_NB))
     return hm_fault_set(fault, errno == EWOULDBLOCK ? HM_LOCKED : HM_IO, errno,
                         mode == HM_LOG_WRITE ? "%s: another process has this store open"

@@ -30,7 +30,7 @@ enum {
   HM_PERIPHERAL_VERSION = 1,
   HM_ZONE_SIDE = 8,
   HM_ZONES = 64,
-  HM_PART_UNMEASURED = 255,          /* of the five value parts */
+  HM_PART_UNMEASURED = 255,         /* of the five value parts */
   HM_PERIPHERAL_UNMEASURED = -32768 /* of dx, dy, rotation, zoom */
 };
 

@@ -62,16 +62,16 @@ GPtrArray *cli_flags(const struct cli_args *args, const char *name);
 /* ---- the program ---------------------------------------------------------------------------- */
 struct cli {
   bool json, quiet, verbose, color, utc, is_terminal;
-  unsigned width; /* columns of the terminal; 0 where output is none */
+  unsigned width;                     /* columns of the terminal; 0 where output is none */
   const char *store, *socket, *state; /* as given, or NULL */
   const char *life_state;             /* of ls: only these */
   unsigned path_count;                /* where to look, in order */
   struct hm_paths paths[CLI_PATHS_MAX];
-  char *socket_path; /* the one that answered */
+  char *socket_path;            /* the one that answered */
   const struct hm_paths *found; /* the state it belongs to, or NULL */
-  void *session;     /* SoupSession, once needed */
-  JsonArray *entities; /* of this daemon, once asked */
-  pid_t pager;         /* the pager that standard output goes to; 0: none */
+  void *session;                /* SoupSession, once needed */
+  JsonArray *entities;          /* of this daemon, once asked */
+  pid_t pager;                  /* the pager that standard output goes to; 0: none */
 };
 
 /* One line on standard error; the exit code of err. verb NULL: no prefix. */
@@ -82,7 +82,8 @@ int cli_usage(const struct cli_verb *verb, const char *format, ...)
 /* Exit code of a status (trust/status.h). */
 int cli_exit(enum hm_status status);
 
-/* ---- asking ------------------------------------------------------------------------------------ */
+/* ---- asking ------------------------------------------------------------------------------------
+ */
 /* Path and body to answer; body (may be NULL) is taken over. The daemon's problem
  * documents come back as status and text. HM_UNREACHABLE names every path tried. */
 enum hm_status HM_MUST_CHECK cli_ask(struct cli *cli, const char *method, const char *path,
@@ -100,7 +101,8 @@ enum hm_status HM_MUST_CHECK cli_find_paths(struct cli *cli, struct hm_error *er
 /* Name of an LCT id at this daemon, or NULL. user is the struct cli. */
 const char *cli_name_of(void *user, const uint8_t lct[32]);
 
-/* ---- a store without its daemon ------------------------------------------------------------------ */
+/* ---- a store without its daemon
+ * ------------------------------------------------------------------ */
 /* The store's folder of --store DIR: DIR itself or DIR/store. */
 enum hm_status HM_MUST_CHECK cli_store_path(const char *given, char out[HM_FILE_PATH],
                                             struct hm_error *err);
@@ -114,12 +116,14 @@ typedef enum hm_status (*cli_work)(void *user, GByteArray *out, struct hm_error 
 enum hm_status HM_MUST_CHECK cli_in_child(cli_work work, void *user, size_t limit, GBytes **out,
                                           struct hm_error *err);
 
-/* ---- authorities ------------------------------------------------------------------------------------ */
+/* ---- authorities
+ * ------------------------------------------------------------------------------------ */
 /* --authority FILE... , else trust.d of the state found. */
 enum hm_status HM_MUST_CHECK cli_anchors(struct cli *cli, const struct cli_args *args,
                                          struct hm_anchors *anchors, struct hm_error *err);
 
-/* ---- programs ------------------------------------------------------------------------------------------ */
+/* ---- programs
+ * ------------------------------------------------------------------------------------------ */
 /* Path of one of our programs: beside this one, else by PATH. g_free it. */
 char *cli_program(const char *name);
 /* Run it; HM_OK where it exits 0, else its exit code in *code and its last line of
@@ -127,7 +131,8 @@ char *cli_program(const char *name);
 enum hm_status HM_MUST_CHECK cli_run(const char *const *argv, GBytes *in, size_t limit,
                                      GBytes **out, int *code, struct hm_error *err);
 
-/* ---- printing --------------------------------------------------------------------------------------------- */
+/* ---- printing
+ * --------------------------------------------------------------------------------------------- */
 struct cli_table {
   unsigned columns;
   GPtrArray *cells; /* texts, row by row, escaped when printed */
@@ -160,7 +165,9 @@ char *cli_text(JsonObject *object, const char *member);
 void cli_pager_begin(struct cli *cli, const char *verb);
 void cli_pager_end(struct cli *cli);
 
-/* ---- verbs ------------------------------------------------------------------------------------------------- */
+/* ---- verbs
+ * -------------------------------------------------------------------------------------------------
+ */
 int cli_init(struct cli *cli, const struct cli_args *args);
 int cli_discover(struct cli *cli, const struct cli_args *args);
 int cli_bind(struct cli *cli, const struct cli_args *args);

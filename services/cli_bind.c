@@ -59,7 +59,8 @@ int cli_bind(struct cli *cli, const struct cli_args *args)
   if (name && hm_name_check(name, &err) != HM_OK)
     return cli_usage(args->verb, "%s", hm_error_text(&err));
   if (!hm_source_scheme(args->objects[0]))
-    return cli_usage(args->verb, "%s: no source: expected file:/path, csi:0, v4l2:video1, rtsp://...",
+    return cli_usage(args->verb,
+                     "%s: no source: expected file:/path, csi:0, v4l2:video1, rtsp://...",
                      args->objects[0]);
   g_autofree char *source = absolute_source(args->objects[0]);
   JsonObject *body = json_object_new();

@@ -37,7 +37,7 @@ struct check {
   uint8_t host_lct[32];
   bool has_host;
   const struct hm_proof_authority *authority; /* the one that certified the host */
-  GArray *entities; /* struct hm_entity, of the bindings so far */
+  GArray *entities;                           /* struct hm_entity, of the bindings so far */
   GArray *sessions;
   GArray *heads; /* struct hm_tree_head: data trees that heads named */
   GArray *checkpoints;
@@ -69,8 +69,8 @@ static enum hm_status compare_hash(struct check *k, char letter, uint64_t number
   return broken(k, letter, number, what, a, b);
 }
 
-static enum hm_status compare_number(struct check *k, char letter, uint64_t number, const char *what,
-                                     uint64_t wanted, uint64_t found)
+static enum hm_status compare_number(struct check *k, char letter, uint64_t number,
+                                     const char *what, uint64_t wanted, uint64_t found)
 {
   char a[24], b[24];
   if (wanted == found)
@@ -243,10 +243,10 @@ static const struct {
   uint16_t typ;
   enum hm_status (*check)(struct check *k, const struct hm_log_entry *entry);
 } checks[] = {
-    {HM_TYP_BINDING, check_binding},       {HM_TYP_PAIRING, check_pairing},
-    {HM_TYP_RECEIPT, check_receipt},       {HM_TYP_REVOCATION, check_revocation},
-    {HM_TYP_SESSION, check_session},       {HM_TYP_HEAD, check_head},
-    {HM_TYP_EXPORT, check_export},         {HM_TYP_LAW, check_law},
+    {HM_TYP_BINDING, check_binding}, {HM_TYP_PAIRING, check_pairing},
+    {HM_TYP_RECEIPT, check_receipt}, {HM_TYP_REVOCATION, check_revocation},
+    {HM_TYP_SESSION, check_session}, {HM_TYP_HEAD, check_head},
+    {HM_TYP_EXPORT, check_export},   {HM_TYP_LAW, check_law},
 };
 
 /* One that malformed bytes and a bad signature have in common: the log is not right. */
@@ -314,8 +314,7 @@ static enum hm_status check_checkpoint(struct check *k)
   struct hm_checkpoint checkpoint;
   size_t len = 0;
   uint64_t size = 0;
-  enum hm_status status =
-      hm_log_checkpoint(log, UINT64_MAX, object, sizeof object, &len, &size);
+  enum hm_status status = hm_log_checkpoint(log, UINT64_MAX, object, sizeof object, &len, &size);
   if (status == HM_NOT_FOUND)
     return HM_OK;
   HM_TRY(status);
@@ -359,8 +358,7 @@ static enum hm_status check_batch(struct check *k, uint64_t number, uint8_t *buf
   uint8_t root[32], leaf[32], completed[HM_LEVELS][32];
   size_t count = 0;
   unsigned levels = 0;
-  enum hm_status status =
-      hm_store_batch(k->store, number, buffer, HM_STORED_BATCH_MAX, batch);
+  enum hm_status status = hm_store_batch(k->store, number, buffer, HM_STORED_BATCH_MAX, batch);
   if (status == HM_OK)
     status = hm_store_batch_leaves(k->store, number, leaves, &count);
   if (status != HM_OK)
@@ -368,8 +366,7 @@ static enum hm_status check_batch(struct check *k, uint64_t number, uint8_t *buf
   HM_TRY(hm_tree_root(k->crypto, (const uint8_t(*)[32])leaves, count, root));
   HM_TRY(compare_hash(k, 'r', number, "root of its leaves", batch->root, root));
   status = hm_batch_peek(batch->receipt, false, &sign1, &claims);
-  const uint8_t *point =
-      status == HM_OK ? session_point(k, sign1.kid, claims.control_size) : NULL;
+  const uint8_t *point = status == HM_OK ? session_point(k, sign1.kid, claims.control_size) : NULL;
   if (!point)
     return broken(k, 'r', number, "receipt", "a session key of the log before it", NULL);
   status = hm_batch_open(k->crypto, batch->receipt, point, root, &claims, NULL);
@@ -432,29 +429,29 @@ static enum hm_status check_data(struct check *k)
                         sizes.records);
 }
 
-/* ---- records ------------------------------------------------------------------------------------ */
+/* ---- records ------------------------------------------------------------------------------------
+ */
 static enum hm_status judge(struct check *k, const uint64_t *numbers, size_t count)
 {
   struct hm_fault fault = {0, ""};
   struct hm_chain chain;
   uint8_t *file = NULL;
   size_t len = 0;
-  enum hm_status status =
-      hm_prove(k->crypto, k->store, numbers, count, NULL, &file, &len, &fault);
+  enum hm_status status = hm_prove(k->crypto, k->store, numbers, count, NULL, &file, &len, &fault);
   if (status == HM_STALE)
     return status;
   if (status != HM_OK)
     return hm_fail(k->err, status, "m%" G_GUINT64_FORMAT ": %s", numbers[0],
                    fault.text[0] ? fault.text : hm_status_text(status));
-  struct hm_chain_request request = {.file = hm_bytes(file, len),
-                                     .anchors = k->anchors,
-                                     .recompute = k->recompute};
+  struct hm_chain_request request = {
+      .file = hm_bytes(file, len), .anchors = k->anchors, .recompute = k->recompute};
   status = hm_chain_verify(k->crypto, &request, &chain, k->err);
   if (status == HM_OK && !hm_verdict_is_proven(&chain.verdict)) {
     const struct hm_proof_step *step = &chain.verdict.broken;
     g_autofree char *values = hm_chain_values(step);
-    status = broken(k, step->letter ? step->letter : 'm', step->letter ? step->number : numbers[0],
-                    step->sentence ? step->sentence : "not proven", values[0] ? values : NULL, NULL);
+    status =
+        broken(k, step->letter ? step->letter : 'm', step->letter ? step->number : numbers[0],
+               step->sentence ? step->sentence : "not proven", values[0] ? values : NULL, NULL);
   }
   k->seen.revoked_later += status == HM_OK && chain.verdict.is_revoked_later;
   hm_chain_clear(&chain);
@@ -489,7 +486,8 @@ static enum hm_status check_records(struct check *k)
   return HM_OK;
 }
 
-/* ---- all of it --------------------------------------------------------------------------------------- */
+/* ---- all of it
+ * --------------------------------------------------------------------------------------- */
 struct asked {
   const char *path;
   const struct hm_anchors *anchors;

@@ -78,8 +78,8 @@ static enum hm_status hear_child(int fd, size_t limit, GBytes **out, struct hm_e
   if (word.status != HM_OK)
     return hm_fail(err, (enum hm_status)word.status, "%s", word.text);
   if (word.len > limit)
-    return hm_fail(err, HM_TOO_LARGE, "answer of %" G_GUINT64_FORMAT " bytes, limit %zu",
-                   word.len, limit);
+    return hm_fail(err, HM_TOO_LARGE, "answer of %" G_GUINT64_FORMAT " bytes, limit %zu", word.len,
+                   limit);
   uint8_t *data = g_malloc(word.len > 0 ? word.len : 1);
   if (!read_exactly(fd, data, word.len)) {
     g_free(data);
@@ -114,7 +114,8 @@ enum hm_status cli_in_child(cli_work work, void *user, size_t limit, GBytes **ou
     ;
   if (WIFSIGNALED(how)) {
     g_clear_pointer(out, g_bytes_unref);
-    return hm_fail(err, HM_DAMAGED, "a page of the store is damaged: its reader ended by signal %d (%s)",
+    return hm_fail(err, HM_DAMAGED,
+                   "a page of the store is damaged: its reader ended by signal %d (%s)",
                    WTERMSIG(how), strsignal(WTERMSIG(how)));
   }
   return status;

@@ -55,8 +55,8 @@ static enum hm_status fail_no_daemon(const struct cli *cli, const char *tried, s
   g_autofree char *format = g_build_filename(paths->store, "format", NULL);
   bool is_made = access(format, F_OK) == 0;
   return hm_fail(err, HM_UNREACHABLE, "no daemon at %s%s; run: %s --state %s", tried,
-                 is_made ? "" : ", and no store in that state", is_made ? "hallmarkd" : "hallmark init",
-                 paths->state);
+                 is_made ? "" : ", and no store in that state",
+                 is_made ? "hallmarkd" : "hallmark init", paths->state);
 }
 
 static enum hm_status find_socket(struct cli *cli, struct hm_error *err)
@@ -112,9 +112,8 @@ static SoupMessage *new_message(const char *method, const char *path, const char
 
 static enum hm_status fail_transport(struct cli *cli, const GError *error, struct hm_error *err)
 {
-  enum hm_status status = g_error_matches(error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT)
-                              ? HM_TIMEOUT
-                              : HM_UNREACHABLE;
+  enum hm_status status =
+      g_error_matches(error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT) ? HM_TIMEOUT : HM_UNREACHABLE;
   return hm_fail(err, status, "%s: %s; run: hallmark status", cli->socket_path, error->message);
 }
 
@@ -189,9 +188,8 @@ static enum hm_status send_online(struct cli *cli, const char *method, const cha
 enum hm_status cli_fetch(struct cli *cli, const char *method, const char *path, const char *type,
                          JsonObject *body, size_t limit, GBytes **out, struct hm_error *err)
 {
-  enum hm_status status = cli->store
-                              ? cli_offline(cli, method, path, body, out, err)
-                              : send_online(cli, method, path, type, body, limit, out, err);
+  enum hm_status status = cli->store ? cli_offline(cli, method, path, body, out, err)
+                                     : send_online(cli, method, path, type, body, limit, out, err);
   if (body)
     json_object_unref(body);
   return status;
@@ -308,7 +306,9 @@ enum hm_status cli_follow(struct cli *cli, const char *since, uint64_t limit_ms,
                           void *user, struct hm_error *err)
 {
   if (cli->store)
-    return hm_fail(err, HM_UNSUPPORTED, "a store without its daemon has no events; run: hallmark query --store %s", cli->store);
+    return hm_fail(err, HM_UNSUPPORTED,
+                   "a store without its daemon has no events; run: hallmark query --store %s",
+                   cli->store);
   HM_TRY(find_socket(cli, err));
   g_autoptr(GError) error = NULL;
   g_autoptr(GCancellable) cancel = g_cancellable_new();
@@ -339,7 +339,8 @@ enum hm_status cli_follow(struct cli *cli, const char *since, uint64_t limit_ms,
   return status;
 }
 
-/* ---- names ------------------------------------------------------------------------------------ */
+/* ---- names ------------------------------------------------------------------------------------
+ */
 const char *cli_name_of(void *user, const uint8_t lct[32])
 {
   struct cli *cli = user;
@@ -362,7 +363,8 @@ const char *cli_name_of(void *user, const uint8_t lct[32])
   return NULL;
 }
 
-/* ---- authorities --------------------------------------------------------------------------------- */
+/* ---- authorities
+ * --------------------------------------------------------------------------------- */
 enum hm_status cli_anchors(struct cli *cli, const struct cli_args *args, struct hm_anchors *anchors,
                            struct hm_error *err)
 {

@@ -47,7 +47,8 @@ static enum hm_status copy_file(const char *from, const char *to, uint64_t *byte
     if (n < 0 || write(out, piece, (size_t)n) != n)
       status = hm_fail_errno(err, HM_IO, errno, "%s", to);
     else if ((*bytes += (uint64_t)n) > COPY_MAX)
-      status = hm_fail(err, HM_TOO_LARGE, "%s: the copy is over %d GiB", from, (int)(COPY_MAX >> 30));
+      status =
+          hm_fail(err, HM_TOO_LARGE, "%s: the copy is over %d GiB", from, (int)(COPY_MAX >> 30));
   }
   close(in);
   if (out >= 0)
@@ -92,14 +93,15 @@ static void remove_folder(const char *path, unsigned depth)
   g_rmdir(path);
 }
 
-/* ---- in a child: read the copy ------------------------------------------------------------------ */
+/* ---- in a child: read the copy ------------------------------------------------------------------
+ */
 static enum hm_status open_copy(const struct demo *d, struct hm_store **store, struct hm_error *err)
 {
   struct hm_fault fault = {0, ""};
   enum hm_status status = hm_store_open(&hm_crypto_openssl, d->copy, HM_LOG_READ, store, &fault);
-  return status == HM_OK ? HM_OK
-                         : hm_fail(err, status, "%s",
-                                   fault.text[0] ? fault.text : hm_status_text(status));
+  return status == HM_OK
+             ? HM_OK
+             : hm_fail(err, status, "%s", fault.text[0] ? fault.text : hm_status_text(status));
 }
 
 /* The bytes that will be changed. */
@@ -147,10 +149,8 @@ static enum hm_status ask(void *user, GByteArray *out, struct hm_error *err)
   if (status != HM_OK)
     return hm_fail(err, status, "m%" G_GUINT64_FORMAT ": %s", d->record,
                    fault.text[0] ? fault.text : hm_status_text(status));
-  struct hm_chain_request request = {.file = hm_bytes(file, len),
-                                     .anchors = &d->anchors,
-                                     .recompute = true,
-                                     .keep_steps = true};
+  struct hm_chain_request request = {
+      .file = hm_bytes(file, len), .anchors = &d->anchors, .recompute = true, .keep_steps = true};
   status = hm_chain_verify(&hm_crypto_openssl, &request, &chain, err);
   if (status == HM_OK) {
     guint8 is_proven = hm_verdict_is_proven(&chain.verdict);
@@ -203,7 +203,8 @@ static enum hm_status make_copy(struct demo *d, const char *folder, struct hm_er
   }
 }
 
-/* ---- the byte ---------------------------------------------------------------------------------------- */
+/* ---- the byte
+ * ---------------------------------------------------------------------------------------- */
 /* Where in the record to strike: its random blind, so that it still parses; elsewhere
  * the middle. */
 static size_t place_of(const struct demo *d, size_t len)
@@ -258,11 +259,13 @@ static enum hm_status flip(struct demo *d, GBytes *content, size_t place, struct
     HM_TRY(flip_in(d, path, content, place, &is_done, err));
   }
   return is_done ? HM_OK
-                 : hm_fail(err, HM_NOT_FOUND, "m%" G_GUINT64_FORMAT ": its %s was not found in the copy",
-                           d->record, d->what);
+                 : hm_fail(err, HM_NOT_FOUND,
+                           "m%" G_GUINT64_FORMAT ": its %s was not found in the copy", d->record,
+                           d->what);
 }
 
-/* ---- the demonstration --------------------------------------------------------------------------------- */
+/* ---- the demonstration
+ * --------------------------------------------------------------------------------- */
 static int report(struct demo *d, GBytes *content, size_t place, bool is_proven,
                   const struct hm_error *err)
 {

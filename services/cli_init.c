@@ -48,7 +48,8 @@ static enum hm_status trust_authority(const char *file, const char *key, struct 
 
 /* host gets the LCT id from the line "host       lct:..." of hallmarkd. */
 static enum hm_status make_store(const struct hm_paths *paths, const char *state,
-                                 const char *authority, char host[HM_LCT_TEXT + 1], struct hm_error *err)
+                                 const char *authority, char host[HM_LCT_TEXT + 1],
+                                 struct hm_error *err)
 {
   g_autoptr(GBytes) out = NULL;
   g_autofree char *program = cli_program("hallmarkd");

@@ -68,8 +68,8 @@ int cli_ls(struct cli *cli, const struct cli_args *args)
   g_autoptr(JsonObject) answer = NULL;
   if (cli_ask(cli, "GET", "/api/entities", NULL, &answer, &err) != HM_OK)
     return cli_fail(cli, "ls", &err);
-  static const char *const heads[] = {"NAME", "KIND", "STATE", "PAIRED", "GATE", "FRAMES",
-                                      "HEALTH", "WHAT"};
+  static const char *const heads[] = {"NAME", "KIND",   "STATE",  "PAIRED",
+                                      "GATE", "FRAMES", "HEALTH", "WHAT"};
   JsonArray *list = hm_json_get_list(answer, "entities");
   struct cli_table table;
   cli_table_begin(&table, heads, G_N_ELEMENTS(heads));
@@ -261,10 +261,12 @@ int cli_show(struct cli *cli, const struct cli_args *args)
   return 0;
 }
 
-/* ---- status ------------------------------------------------------------------------------------ */
+/* ---- status ------------------------------------------------------------------------------------
+ */
 static void say_status(struct cli *cli, JsonObject *s)
 {
-  JsonObject *authority = hm_json_get_object(s, "authority"), *clock = hm_json_get_object(s, "clock");
+  JsonObject *authority = hm_json_get_object(s, "authority"),
+             *clock = hm_json_get_object(s, "clock");
   JsonObject *store = hm_json_get_object(s, "store");
   g_autofree char *state = cli_text(s, "state"), *version = cli_text(s, "version");
   g_autofree char *host = cli_text(s, "host"), *quality = cli_text(clock, "quality");

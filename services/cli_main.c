@@ -13,54 +13,106 @@
 #include "services/cli.h"
 
 const struct cli_verb cli_verbs[] = {
-    {"init", "", 0, 0, "make identity, authority and store; starts nothing",
+    {"init",
+     "",
+     0,
+     0,
+     "make identity, authority and store; starts nothing",
      "A second init exits 9; an interrupted one is finished by calling it again.",
      "hallmark init --state ~/hallmark",
      {{"--authority", "FILE.pub", "trust this authority instead of making one here", false}},
      cli_init},
-    {"discover", "", 0, 0, "show what could be bound", NULL,
+    {"discover",
+     "",
+     0,
+     0,
+     "show what could be bound",
+     NULL,
      "hallmark discover --kind camera",
-     {{"--kind", "KIND", "camera, imu, recording, pack", false}}, cli_discover},
-    {"bind", "SOURCE", 1, 1, "take a sensor: make its identity and have it certified",
-     "SOURCE is file:/path csi:0 v4l2:video1 rtsp://host/stream gst:\"...\" as `discover` shows it.",
+     {{"--kind", "KIND", "camera, imu, recording, pack", false}},
+     cli_discover},
+    {"bind",
+     "SOURCE",
+     1,
+     1,
+     "take a sensor: make its identity and have it certified",
+     "SOURCE is file:/path csi:0 v4l2:video1 rtsp://host/stream gst:\"...\" as `discover` shows "
+     "it.",
      "hallmark bind csi:0 --name front",
      {{"--name", "NAME", "local name, 1-32 of [a-z0-9._-]; else made from the source", false},
       {"--key", "URI", "where its key lives; default: a software key made here", false},
       {"--gate", "USER", "who may open its gate; default: the media service's user", false}},
      cli_bind},
-    {"unbind", "NAME", 1, 1, "retire an entity: its LCT is void, its history stays", NULL,
+    {"unbind",
+     "NAME",
+     1,
+     1,
+     "retire an entity: its LCT is void, its history stays",
+     NULL,
      "hallmark unbind front --reason \"lens broken\"",
-     {{"--reason", "TEXT", "signed if of `hallmark spec reason`; else hallmarkd's log keeps it", false}}, cli_unbind},
-    {"pair", "NAME...", 1, 16, "let sensors be used in a context, for a time", NULL,
+     {{"--reason", "TEXT", "signed if of `hallmark spec reason`; else hallmarkd's log keeps it",
+       false}},
+     cli_unbind},
+    {"pair",
+     "NAME...",
+     1,
+     16,
+     "let sensors be used in a context, for a time",
+     NULL,
      "hallmark pair front rear --context drive --for 30d --allow observe,remember",
-     {{"--context", "CONTEXT", "needed: drive, diagnostics, training (hallmark spec context)", false},
+     {{"--context", "CONTEXT", "needed: drive, diagnostics, training (hallmark spec context)",
+       false},
       {"--for", "DURATION", "60s to 400d; default 30d", false},
       {"--allow", "LIST", "observe,remember,train; default observe,remember", false},
       {"--with", "NAME", "the other end; default: this host", false},
       {"--again", "REASON", "although a revocation of this anchor stands", false}},
      cli_pair},
-    {"revoke", "NAME|cN", 1, 1, "end pairings now; returns when every gate has confirmed", NULL,
+    {"revoke",
+     "NAME|cN",
+     1,
+     1,
+     "end pairings now; returns when every gate has confirmed",
+     NULL,
      "hallmark revoke front --context training --reason \"site withdrew consent\"",
      {{"--context", "CONTEXT", "only this one; default: all of NAME's", false},
-      {"--reason", "TEXT", "signed if of `hallmark spec reason`; else hallmarkd's log keeps it", false}},
+      {"--reason", "TEXT", "signed if of `hallmark spec reason`; else hallmarkd's log keeps it",
+       false}},
      cli_revoke},
-    {"ls", "", 0, 0, "table of entities",
-     "--state bound, paired, active or void shows only those; any other --state is the state folder.",
+    {"ls",
+     "",
+     0,
+     0,
+     "table of entities",
+     "--state bound, paired, active or void shows only those; any other --state is the state "
+     "folder.",
      "hallmark ls --kind camera --context drive",
-     {{"--kind", "KIND", "camera, imu", false},
-      {"--context", "CONTEXT", "paired for it", false}},
+     {{"--kind", "KIND", "camera, imu", false}, {"--context", "CONTEXT", "paired for it", false}},
      cli_ls},
-    {"show", "OBJECT", 1, 1, "facts of a name, memory mN, control entry cN or lct:...", NULL,
+    {"show",
+     "OBJECT",
+     1,
+     1,
+     "facts of a name, memory mN, control entry cN or lct:...",
+     NULL,
      "hallmark show m1 --picture m1.png",
      {{"--picture", "OUT.png", "write the evidence picture of mN", false},
       {"--lct", NULL, "the LCT id alone", false}},
      cli_show},
-    {"why", "OBJECT", 1, 1, "reasons: the chain of mN, link by link; or why NAME stands as it does",
+    {"why",
+     "OBJECT",
+     1,
+     1,
+     "reasons: the chain of mN, link by link; or why NAME stands as it does",
      "Every link is checked here, not believed; exit 1 where one is BROKEN.",
      "hallmark why m1",
      {{"--authority", "FILE.pub", "trust this key; default: trust.d of the state", true}},
      cli_why},
-    {"query", "", 0, 0, "find memories", NULL,
+    {"query",
+     "",
+     0,
+     0,
+     "find memories",
+     NULL,
      "hallmark query --like m1 --sensor front --last 1h -k 5",
      {{"--like", "mN|IMAGE", "nearest to this memory, or to a picture file", false},
       {"--sensor", "NAME", "made by it", false},
@@ -73,7 +125,12 @@ const struct cli_verb cli_verbs[] = {
       {"-k", "N", "at most N hits, 1-500; default 50", false},
       {"--all", NULL, "every hit, page by page", false}},
      cli_query},
-    {"watch", "", 0, 0, "follow memories as they become durable", NULL,
+    {"watch",
+     "",
+     0,
+     0,
+     "follow memories as they become durable",
+     NULL,
      "hallmark watch --sensor front --count 10 --for 1m",
      {{"--sensor", "NAME", "only of it", false},
       {"--count", "N", "stop after N", false},
@@ -81,27 +138,60 @@ const struct cli_verb cli_verbs[] = {
       {"--since", "mN", "replay from mN on, then follow", false},
       {"--control", NULL, "control entries too", false}},
      cli_watch},
-    {"log", "", 0, 0, "the control log: who was bound, paired, revoked, and when", NULL,
+    {"log",
+     "",
+     0,
+     0,
+     "the control log: who was bound, paired, revoked, and when",
+     NULL,
      "hallmark log --since c5 --oneline",
-     {{"--since", "cN", "entries after it", false}, {"--oneline", NULL, "shorter", false}}, cli_log},
-    {"proof", "mN...", 1, 500, "write a file that proves these memories to a stranger", NULL,
+     {{"--since", "cN", "entries after it", false}, {"--oneline", NULL, "shorter", false}},
+     cli_log},
+    {"proof",
+     "mN...",
+     1,
+     500,
+     "write a file that proves these memories to a stranger",
+     NULL,
      "hallmark proof m1 m2 --out two.hmk",
-     {{"--out", "FILE.hmk", "needed: where to; - is standard output", false}}, cli_proof},
-    {"verify", "[FILE.hmk]", 0, 1, "yes or no, and where; without a file: a whole store",
-     "Needs no daemon, no network and no clock. Exit 0 proven, 1 not proven, 6 malformed, 7 damaged.",
+     {{"--out", "FILE.hmk", "needed: where to; - is standard output", false}},
+     cli_proof},
+    {"verify",
+     "[FILE.hmk]",
+     0,
+     1,
+     "yes or no, and where; without a file: a whole store",
+     "Needs no daemon, no network and no clock. Exit 0 proven, 1 not proven, 6 malformed, 7 "
+     "damaged.",
      "hallmark verify two.hmk --authority home.pub",
      {{"--authority", "FILE.pub", "the authority to believe; default: trust.d of the state", true},
       {"--recompute", NULL, "rebuild vectors from their pictures", false},
       {"--pin", "LCT", "host and sensors must be among these", true}},
      cli_verify},
-    {"spec", "[TABLE]", 0, 1, "print the const tables: errors, objects, codes, verbs ...", NULL,
+    {"spec",
+     "[TABLE]",
+     0,
+     1,
+     "print the const tables: errors, objects, codes, verbs ...",
+     NULL,
      "hallmark spec errors",
      {{0}},
      cli_spec},
-    {"status", "", 0, 0, "one screen about the running daemon", NULL,
+    {"status",
+     "",
+     0,
+     0,
+     "one screen about the running daemon",
+     NULL,
      "hallmark status --wait 10s",
-     {{"--wait", "DURATION", "until it answers, at most this long", false}}, cli_status},
-    {"demo", "tamper mN", 2, 2, "flip one byte in a copy of the store and ask again", NULL,
+     {{"--wait", "DURATION", "until it answers, at most this long", false}},
+     cli_status},
+    {"demo",
+     "tamper mN",
+     2,
+     2,
+     "flip one byte in a copy of the store and ask again",
+     NULL,
      "hallmark demo tamper m1 --what vector",
      {{"--what", "WHAT", "picture (default), record or vector", false},
       {"--authority", "FILE.pub", "trust this key; default: trust.d of the state", true}},
@@ -155,13 +245,13 @@ int cli_usage(const struct cli_verb *verb, const char *format, ...)
   return CLI_EXIT_USAGE;
 }
 
-/* ---- help -------------------------------------------------------------------------------------- */
+/* ---- help --------------------------------------------------------------------------------------
+ */
 static void print_flags(const struct cli *cli, const struct cli_flag *flags, size_t count)
 {
   for (size_t i = 0; i < count && flags[i].name; i++) {
-    g_autofree char *head =
-        g_strdup_printf("%s%s%s", flags[i].name, flags[i].value ? " " : "",
-                        flags[i].value ? flags[i].value : "");
+    g_autofree char *head = g_strdup_printf("%s%s%s", flags[i].name, flags[i].value ? " " : "",
+                                            flags[i].value ? flags[i].value : "");
     unsigned column = (unsigned)printf("  %-24s ", head);
     cli_words(cli, column, column, flags[i].help);
   }
@@ -177,10 +267,11 @@ static int print_help(const struct cli *cli)
   }
   cli_say("\nfor every verb:\n");
   print_flags(cli, globals, G_N_ELEMENTS(globals));
-  cli_say("\nobjects: front (a name)  m12 (a memory)  c5 (a control entry)  lct:...  x.hmk (a proof)\n"
-          "exit: 0 done or proven, 1 the answer is no, 2 usage, 3 no such object, 4 refused,\n"
-          "      5 not reachable, 6 malformed, 7 store damaged or full, 8 timed out, 9 conflict\n"
-          "more: hallmark VERB --help, hallmark spec\n");
+  cli_say(
+      "\nobjects: front (a name)  m12 (a memory)  c5 (a control entry)  lct:...  x.hmk (a proof)\n"
+      "exit: 0 done or proven, 1 the answer is no, 2 usage, 3 no such object, 4 refused,\n"
+      "      5 not reachable, 6 malformed, 7 store damaged or full, 8 timed out, 9 conflict\n"
+      "more: hallmark VERB --help, hallmark spec\n");
   return 0;
 }
 
@@ -200,7 +291,8 @@ static int print_verb_help(const struct cli *cli, const struct cli_verb *verb)
   return 0;
 }
 
-/* ---- arguments ------------------------------------------------------------------------------------ */
+/* ---- arguments
+ * ------------------------------------------------------------------------------------ */
 const char *cli_flag(const struct cli_args *args, const char *name)
 {
   GPtrArray *values = cli_flags(args, name);
@@ -232,8 +324,8 @@ static const char *take_value(struct parser *p, const char *equals)
   return p->at < p->argc ? p->argv[p->at++] : NULL;
 }
 
-static const struct cli_flag *find_flag(const struct cli_flag *flags, size_t count, const char *text,
-                                        size_t len, size_t *index)
+static const struct cli_flag *find_flag(const struct cli_flag *flags, size_t count,
+                                        const char *text, size_t len, size_t *index)
 {
   for (size_t i = 0; i < count && flags[i].name; i++)
     if (strlen(flags[i].name) == len && strncmp(flags[i].name, text, len) == 0) {
@@ -259,9 +351,9 @@ static int set_global(struct parser *p, size_t i, const char *value)
     bool *as_switch;
     const char **as_value;
   } targets[G_N_ELEMENTS(globals)] = {
-      {&cli->json, NULL},    {NULL, &cli->store},      {NULL, &cli->socket},
-      {NULL, &cli->state},   {&cli->utc, NULL},        {NULL, NULL},
-      {&cli->quiet, NULL},   {&cli->verbose, NULL},    {&p->wants_help, NULL},
+      {&cli->json, NULL},        {NULL, &cli->store},   {NULL, &cli->socket},
+      {NULL, &cli->state},       {&cli->utc, NULL},     {NULL, NULL},
+      {&cli->quiet, NULL},       {&cli->verbose, NULL}, {&p->wants_help, NULL},
       {&p->wants_version, NULL},
   };
   /* `ls --state active` filters; a folder of such a name is ./active. */
@@ -287,7 +379,8 @@ static int take_flag(struct parser *p, const char *text)
   const struct cli_verb *verb = p->args->verb;
   const char *equals = strncmp(text, "--", 2) == 0 ? strchr(text, '=') : NULL;
   size_t len = equals ? (size_t)(equals - text) : strlen(text), index = 0;
-  const struct cli_flag *own = verb ? find_flag(verb->flags, CLI_FLAGS_MAX, text, len, &index) : NULL;
+  const struct cli_flag *own =
+      verb ? find_flag(verb->flags, CLI_FLAGS_MAX, text, len, &index) : NULL;
   const struct cli_flag *flag =
       own ? own
           : find_flag(globals, G_N_ELEMENTS(globals), strcmp(text, "-h") == 0 ? "--help" : text,
@@ -315,7 +408,8 @@ static int take_word(struct parser *p, const char *text)
   struct cli_args *args = p->args;
   if (args->verb) {
     if (args->count == args->verb->max)
-      return cli_usage(args->verb, "%.64s: one object too many, it takes %u at most", text, args->verb->max);
+      return cli_usage(args->verb, "%.64s: one object too many, it takes %u at most", text,
+                       args->verb->max);
     args->objects[args->count++] = text;
     return 0;
   }

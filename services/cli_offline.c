@@ -74,7 +74,8 @@ static bool find_name(void *user, const char *name, uint8_t lct[32])
   return false;
 }
 
-/* ---- paths ------------------------------------------------------------------------------------ */
+/* ---- paths ------------------------------------------------------------------------------------
+ */
 struct asked {
   struct cli *cli;
   const char *method, *path;
@@ -283,10 +284,8 @@ static enum hm_status work(void *user, GByteArray *out, struct hm_error *err)
   struct hm_fault fault = {0, ""};
   struct answerer a = {.asked = asked, .out = out};
   g_autoptr(GHashTable) names = read_names(asked->store);
-  a.view = (struct hm_view){.crypto = &hm_crypto_openssl,
-                            .name_of = name_of,
-                            .find_name = find_name,
-                            .user = names};
+  a.view = (struct hm_view){
+      .crypto = &hm_crypto_openssl, .name_of = name_of, .find_name = find_name, .user = names};
   enum hm_status status =
       hm_store_open(a.view.crypto, asked->store, HM_LOG_READ, &a.view.store, &fault);
   if (status == HM_LOCKED)

@@ -84,9 +84,9 @@ const char *cli_mark(const struct cli *cli, const char *word, char out[32])
   static const struct {
     const char *word, *colour;
   } colours[] = {
-      {"ok", "32"},     {"yes", "32"},        {"proven", "32"}, {"flowing", "32"}, {"active", "32"},
-      {"BROKEN", "31"}, {"no", "31"},         {"not proven", "31"}, {"UNPLUGGED", "31"},
-      {"note", "33"},   {"unknown", "33"},    {"signed", "33"},
+      {"ok", "32"},        {"yes", "32"},    {"proven", "32"},  {"flowing", "32"},
+      {"active", "32"},    {"BROKEN", "31"}, {"no", "31"},      {"not proven", "31"},
+      {"UNPLUGGED", "31"}, {"note", "33"},   {"unknown", "33"}, {"signed", "33"},
   };
   for (size_t i = 0; cli->color && i < G_N_ELEMENTS(colours); i++)
     if (strcmp(colours[i].word, word) == 0) {
@@ -129,8 +129,7 @@ void cli_table_end(struct cli *cli, struct cli_table *table)
 {
   g_autofree size_t *widths = g_new0(size_t, table->columns);
   for (guint i = 0; i < table->cells->len; i++)
-    widths[i % table->columns] =
-        MAX(widths[i % table->columns], width_of(table->cells->pdata[i]));
+    widths[i % table->columns] = MAX(widths[i % table->columns], width_of(table->cells->pdata[i]));
   unsigned at = 0;
   for (guint i = 0; i < table->cells->len; i++) {
     const char *text = table->cells->pdata[i];

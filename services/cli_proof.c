@@ -19,8 +19,11 @@ static void say_verdict(struct cli *cli, const char *what, const struct hm_chain
   const struct {
     const char *word;
     enum hm_answer answer;
-  } words[] = {{"authorized", v->authorized}, {"intact", v->intact},       {"timely", v->timely},
-               {"coherent", v->coherent},     {"witnessed", v->witnessed}};
+  } words[] = {{"authorized", v->authorized},
+               {"intact", v->intact},
+               {"timely", v->timely},
+               {"coherent", v->coherent},
+               {"witnessed", v->witnessed}};
   char mark[32];
   g_autofree char *shown = hm_text_escape(what);
   g_autoptr(GString) line = g_string_new(NULL);
@@ -54,12 +57,12 @@ static const struct {
   enum hm_proof_link link;
   int depth;
 } tree_order[] = {
-    {HM_LINK_FILE, 1},       {HM_LINK_RECORD, 1},     {HM_LINK_PICTURE, 1}, {HM_LINK_VECTOR, 1},
-    {HM_LINK_ENCODER, 2},    {HM_LINK_LEAF, 1},       {HM_LINK_RECEIPT, 2}, {HM_LINK_FACTS, 3},
-    {HM_LINK_SENSOR_LEAF, 3},{HM_LINK_SESSION, 3},    {HM_LINK_TIME, 3},    {HM_LINK_PAIRING, 2},
-    {HM_LINK_COMPLETION, 3}, {HM_LINK_LIVE, 3},       {HM_LINK_REVOCATION, 3}, {HM_LINK_SENSOR, 2},
-    {HM_LINK_ENTRY, 2},      {HM_LINK_HEAD, 2},       {HM_LINK_CHECKPOINT, 3}, {HM_LINK_WITNESS, 3},
-    {HM_LINK_HOST, 2},       {HM_LINK_AUTHORITY, 3},
+    {HM_LINK_FILE, 1},        {HM_LINK_RECORD, 1},    {HM_LINK_PICTURE, 1},    {HM_LINK_VECTOR, 1},
+    {HM_LINK_ENCODER, 2},     {HM_LINK_LEAF, 1},      {HM_LINK_RECEIPT, 2},    {HM_LINK_FACTS, 3},
+    {HM_LINK_SENSOR_LEAF, 3}, {HM_LINK_SESSION, 3},   {HM_LINK_TIME, 3},       {HM_LINK_PAIRING, 2},
+    {HM_LINK_COMPLETION, 3},  {HM_LINK_LIVE, 3},      {HM_LINK_REVOCATION, 3}, {HM_LINK_SENSOR, 2},
+    {HM_LINK_ENTRY, 2},       {HM_LINK_HEAD, 2},      {HM_LINK_CHECKPOINT, 3}, {HM_LINK_WITNESS, 3},
+    {HM_LINK_HOST, 2},        {HM_LINK_AUTHORITY, 3},
 };
 
 /* Where the sentence of a link begins. */
@@ -73,8 +76,8 @@ static void say_step(struct cli *cli, const struct hm_proof_step *step, int dept
   int indent = 3 * (depth - 1);
   hm_chain_object(step, object);
   cli_say("%*s`- %-*s %-6s ", indent, "", 22 - indent, hm_proof_link_name(step->link), object);
-  cli_say("%s%*s  ", cli_mark(cli, words[step->result], mark),
-          6 - (int)strlen(words[step->result]), "");
+  cli_say("%s%*s  ", cli_mark(cli, words[step->result], mark), 6 - (int)strlen(words[step->result]),
+          "");
   g_autoptr(GString) sentence = g_string_new(step->sentence);
   if (step->has_entity) {
     const char *name = cli_name_of(cli, step->entity);
@@ -158,7 +161,8 @@ static int say_chain(struct cli *cli, const char *what, const struct hm_chain *c
   return cli_exit(hm_chain_status(chain));
 }
 
-/* ---- why ------------------------------------------------------------------------------------------ */
+/* ---- why
+ * ------------------------------------------------------------------------------------------ */
 static int why_memory(struct cli *cli, const struct cli_args *args)
 {
   struct hm_error err = {HM_OK, ""};
@@ -185,14 +189,18 @@ static int why_memory(struct cli *cli, const struct cli_args *args)
 static const struct {
   const char *member, *value, *says, *mend;
 } name_reasons[] = {
-    {"state", "void", "it was unbound: its LCT is void, its history stays", "run: hallmark bind SOURCE"},
-    {"health", "UNPLUGGED", "its device or file is gone: health, not trust; it resumes when the "
-                            "same unit is back", "plug it in again"},
+    {"state", "void", "it was unbound: its LCT is void, its history stays",
+     "run: hallmark bind SOURCE"},
+    {"health", "UNPLUGGED",
+     "its device or file is gone: health, not trust; it resumes when the "
+     "same unit is back",
+     "plug it in again"},
     {"health", "ANCHOR DIFFERS", "what is there now is another unit: it stays closed",
      "run: hallmark bind SOURCE"},
     {"state", "bound", "no pairing is in force", "run: hallmark pair NAME --context drive"},
     {"health", "no gate", "no gate has come for it", "run: hallmark-media, or your own pipeline"},
-    {"health", "STALLED", "its gate is open and no frame comes", "look at its cable and at hallmark-media's log"},
+    {"health", "STALLED", "its gate is open and no frame comes",
+     "look at its cable and at hallmark-media's log"},
     {"health", "ENDED", "the recording was played to its end", NULL},
 };
 
@@ -267,7 +275,8 @@ int cli_why(struct cli *cli, const struct cli_args *args)
   }
 }
 
-/* ---- proof ----------------------------------------------------------------------------------------- */
+/* ---- proof
+ * ----------------------------------------------------------------------------------------- */
 static int compare_numbers(gconstpointer a, gconstpointer b)
 {
   uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
@@ -319,13 +328,15 @@ int cli_proof(struct cli *cli, const struct cli_args *args)
     return cli_fail(cli, "proof", &err);
   if (strcmp(out, "-") != 0 && !cli->quiet && !cli->json) {
     g_autofree char *shown = hm_text_escape(out);
-    cli_say("%s: %u %s, %zu bytes; anyone checks it with: hallmark verify %s --authority home.pub\n",
-            shown, count, count == 1 ? "memory" : "memories", g_bytes_get_size(file), shown);
+    cli_say(
+        "%s: %u %s, %zu bytes; anyone checks it with: hallmark verify %s --authority home.pub\n",
+        shown, count, count == 1 ? "memory" : "memories", g_bytes_get_size(file), shown);
   }
   return 0;
 }
 
-/* ---- verify ------------------------------------------------------------------------------------------- */
+/* ---- verify
+ * ------------------------------------------------------------------------------------------- */
 /* Read the file whole, bounded, whatever it is (a pipe too). */
 static enum hm_status read_proof(const char *path, GByteArray *all, struct hm_error *err)
 {
@@ -369,9 +380,10 @@ static int verify_file(struct cli *cli, const struct cli_args *args, GArray *pin
   int code = 0;
   if (read_proof(args->objects[0], file, &err) != HM_OK)
     return cli_fail(cli, "verify", &err);
-  if (verify_bytes(hm_bytes(file->data, file->len), anchors, (const uint8_t(*)[32])(void *)pins->data,
-                   pins->len, cli_flag(args, "--recompute") != NULL, cli->verbose || cli->json,
-                   &chain, &err) != HM_OK) {
+  if (verify_bytes(hm_bytes(file->data, file->len), anchors,
+                   (const uint8_t(*)[32])(void *)pins->data, pins->len,
+                   cli_flag(args, "--recompute") != NULL, cli->verbose || cli->json, &chain,
+                   &err) != HM_OK) {
     (void)hm_error_prefix(&err, "%s", args->objects[0]);
     code = cli_fail(cli, "verify", &err);
   } else {

@@ -60,7 +60,8 @@ static enum hm_status describe_image(const char *path, JsonArray **vector, struc
   int code = 0;
   char message[200];
   if (access(path, R_OK) != 0)
-    return hm_fail(err, HM_NOT_FOUND, "--like %s: neither a memory mN nor a readable picture", path);
+    return hm_fail(err, HM_NOT_FOUND, "--like %s: neither a memory mN nor a readable picture",
+                   path);
   enum hm_status status = cli_run(argv, NULL, HM_JSON_BODY, &out, &code, err);
   if (status != HM_OK) {
     err->status = code == 0 ? status : HM_MALFORMED;
@@ -208,7 +209,8 @@ int cli_query(struct cli *cli, const struct cli_args *args)
   return code == 0 ? ask_pages(cli, args, body) : code;
 }
 
-/* ---- watch ------------------------------------------------------------------------------------ */
+/* ---- watch ------------------------------------------------------------------------------------
+ */
 struct watching {
   struct cli *cli;
   const char *sensor;
@@ -221,9 +223,9 @@ static char *region_text(JsonObject *memory)
   JsonArray *r = hm_json_get_list(memory, "region");
   if (!r || json_array_get_length(r) != 4)
     return g_strdup("-");
-  return g_strdup_printf("%dx%d+%d+%d", (int)json_array_get_int_element(r, 2),
-                         (int)json_array_get_int_element(r, 3), (int)json_array_get_int_element(r, 0),
-                         (int)json_array_get_int_element(r, 1));
+  return g_strdup_printf(
+      "%dx%d+%d+%d", (int)json_array_get_int_element(r, 2), (int)json_array_get_int_element(r, 3),
+      (int)json_array_get_int_element(r, 0), (int)json_array_get_int_element(r, 1));
 }
 
 static void say_memory(struct cli *cli, JsonObject *m)
@@ -235,9 +237,9 @@ static void say_memory(struct cli *cli, JsonObject *m)
   cli_time(cli, hm_json_get_text(m, "arrival"), when);
   /* A narrow terminal goes without the date: a line of a stream must not break. */
   bool is_narrow = cli->width > 0 && cli->width < 104;
-  cli_say("%s  %-8s %-6s %-15s motion %.2f  trust %.2f", when + (is_narrow && strlen(when) > 11 ? 11 : 0),
-          sensor, id, region, hm_json_get_number(parts, "surprise", 0),
-          hm_json_get_number(m, "trust", 0));
+  cli_say("%s  %-8s %-6s %-15s motion %.2f  trust %.2f",
+          when + (is_narrow && strlen(when) > 11 ? 11 : 0), sensor, id, region,
+          hm_json_get_number(parts, "surprise", 0), hm_json_get_number(m, "trust", 0));
   double ms = hm_json_get_number(m, "durable_ms", -1);
   if (ms < 0)
     cli_say("  replayed\n");
@@ -310,7 +312,8 @@ int cli_watch(struct cli *cli, const struct cli_args *args)
   return 0;
 }
 
-/* ---- log ---------------------------------------------------------------------------------------- */
+/* ---- log ----------------------------------------------------------------------------------------
+ */
 int cli_log(struct cli *cli, const struct cli_args *args)
 {
   struct hm_error err = {HM_OK, ""};
@@ -328,7 +331,8 @@ int cli_log(struct cli *cli, const struct cli_args *args)
     if (cli->json)
       cli_json_each(entries);
     for (guint i = 0; !cli->json && entries && i < json_array_get_length(entries); i++)
-      say_entry(cli, json_array_get_object_element(entries, i), cli_flag(args, "--oneline") != NULL);
+      say_entry(cli, json_array_get_object_element(entries, i),
+                cli_flag(args, "--oneline") != NULL);
     g_free(after);
     after = g_strdup(hm_json_get_text(answer, "next"));
   }

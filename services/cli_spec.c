@@ -5,10 +5,10 @@
  */
 #include <string.h>
 
-#include "services/cli.h"
-#include "services/config.h"
 #include "sensors/gate.h"
 #include "services/authproto.h"
+#include "services/cli.h"
+#include "services/config.h"
 #include "trust/capability.h"
 #include "trust/pairing.h"
 

@@ -59,8 +59,8 @@ void hm_config_free(struct hm_config *config);
  * `is_required`) and the *.conf of `dropins` (may be NULL or absent). *config is
  * set on HM_OK only. HM_NOT_FOUND, HM_IO, HM_TOO_LARGE, HM_MALFORMED with the
  * reason in error. */
-enum hm_status HM_MUST_CHECK hm_config_load(const char *file, bool is_required,
-                                            const char *dropins, struct hm_config **config,
+enum hm_status HM_MUST_CHECK hm_config_load(const char *file, bool is_required, const char *dropins,
+                                            struct hm_config **config,
                                             struct hm_config_error *error);
 
 /* Parse one text under the name `file`, on top of what config holds. On error
@@ -77,8 +77,8 @@ uint64_t hm_config_number(const struct hm_config *config, const char *section, c
 const char *hm_config_text(const struct hm_config *config, const char *section, const char *name,
                            const char *key);
 /* Where it was written, "FILE:LINE", or "default". Valid while config lives. */
-const char *hm_config_origin(const struct hm_config *config, const char *section,
-                             const char *name, const char *key);
+const char *hm_config_origin(const struct hm_config *config, const char *section, const char *name,
+                             const char *key);
 /* The i-th name of [section NAME], ascending, or NULL past the end. */
 const char *hm_config_name(const struct hm_config *config, const char *section, size_t i);
 

@@ -205,13 +205,12 @@ static enum hm_status check_body(struct hm_api_request *r, const struct route *r
   if (r->is_too_large)
     return hm_fail(error, HM_TOO_LARGE, "body: over %d bytes", HM_JSON_BODY);
   if (!route->fields)
-    return r->raw->len == 0 ? HM_OK
-                            : hm_fail(error, HM_MALFORMED, "%s takes no body", r->path);
+    return r->raw->len == 0 ? HM_OK : hm_fail(error, HM_MALFORMED, "%s takes no body", r->path);
   char message[256];
-  enum hm_status status = hm_json_parse(hm_bytes(r->raw->data, r->raw->len), HM_JSON_BODY,
-                                        &r->body, message, sizeof message);
-  size_t count = route->fields == hm_view_query_fields ? hm_view_query_field_count
-                                                       : route->field_count;
+  enum hm_status status = hm_json_parse(hm_bytes(r->raw->data, r->raw->len), HM_JSON_BODY, &r->body,
+                                        message, sizeof message);
+  size_t count =
+      route->fields == hm_view_query_fields ? hm_view_query_field_count : route->field_count;
   if (status == HM_OK)
     status = hm_json_check(r->body, route->fields, count, message, sizeof message);
   return status == HM_OK ? HM_OK : hm_fail(error, status, "%s", message);
@@ -311,8 +310,8 @@ static void on_closed(gpointer user, GObject *was)
   g_rc_box_release(connections);
 }
 
-static gboolean on_incoming(GSocketService *service, GSocketConnection *connection,
-                            GObject *source, gpointer user)
+static gboolean on_incoming(GSocketService *service, GSocketConnection *connection, GObject *source,
+                            gpointer user)
 {
   (void)service;
   (void)source;
@@ -401,8 +400,8 @@ enum hm_status hm_api_start(struct hm_core *core, const char *path, struct hm_ap
   struct hm_api *api = g_new0(struct hm_api, 1);
   api->core = core;
   api->path = g_strdup(path);
-  api->view = (struct hm_view){&hm_crypto_openssl, hm_core_store(core), name_of, find_name,
-                               find_context, core};
+  api->view = (struct hm_view){&hm_crypto_openssl, hm_core_store(core), name_of,
+                               find_name,          find_context,        core};
   api->connections = g_rc_box_new0(unsigned);
   api->followers = g_ptr_array_new();
   api->soup = soup_server_new("server-header", "hallmarkd", NULL);

@@ -47,7 +47,7 @@ struct hm_api {
   struct hm_core *core;
   SoupServer *soup;
   GSocketService *service;
-  char *path; /* of the socket, removed at stop */
+  char *path;            /* of the socket, removed at stop */
   unsigned *connections; /* open ones; counted in a box of its own */
   uint64_t refused_connections, requests, refused_requests;
   struct hm_view view;

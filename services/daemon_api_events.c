@@ -82,8 +82,7 @@ static enum hm_status send_record(void *context, const struct hm_stored_record *
 static enum hm_status send_records(struct hm_api_follower *f, uint64_t last)
 {
   uint64_t count = MIN(last - f->record, RECORDS_A_STEP);
-  enum hm_status status =
-      hm_store_scan(f->api->view.store, f->record + 1, count, send_record, f);
+  enum hm_status status = hm_store_scan(f->api->view.store, f->record + 1, count, send_record, f);
   return status == HM_FULL ? HM_OK : status;
 }
 

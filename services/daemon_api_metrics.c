@@ -50,10 +50,9 @@ static void each_sensor(GString *out, struct hm_core *core, one_sensor call)
 
 static void put_frames(GString *out, const char *sensor, const struct hm_core_entity *e)
 {
-  g_string_append_printf(out,
-                         "hallmark_frames_total{sensor=\"%s\",result=\"passed\"} %" G_GUINT64_FORMAT
-                         "\n",
-                         sensor, e->passed);
+  g_string_append_printf(
+      out, "hallmark_frames_total{sensor=\"%s\",result=\"passed\"} %" G_GUINT64_FORMAT "\n", sensor,
+      e->passed);
 }
 
 static void put_dropped(GString *out, const char *sensor, const struct hm_core_entity *e)
@@ -98,8 +97,7 @@ static const struct {
     {"hallmark_gate_state", "gauge", "0 none, 1 shut, 2 open, 3 flowing.", put_gate},
     {"hallmark_unauthorized_total", "counter", "Records refused for want of a pairing.",
      put_refused},
-    {"hallmark_pairing_expiry_timestamp_seconds", "gauge", "When a live pairing ends.",
-     put_expiry},
+    {"hallmark_pairing_expiry_timestamp_seconds", "gauge", "When a live pairing ends.", put_expiry},
 };
 
 void hm_api_get_metrics(struct hm_api_request *r)

@@ -19,9 +19,9 @@ struct query_job {
   struct hm_query_run run;
   uint32_t judged; /* hits whose chain was followed */
   const char *proofs[HM_QUERY_HITS_MAX];
-  bool has_asked;       /* for a checkpoint */
-  bool is_asking;       /* it has not come */
-  bool is_answered;     /* the job is done but for that */
+  bool has_asked;   /* for a checkpoint */
+  bool is_asking;   /* it has not come */
+  bool is_answered; /* the job is done but for that */
   guint patience;
 };
 

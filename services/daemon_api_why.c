@@ -25,8 +25,8 @@ static void on_proof(void *user, const struct hm_core_proof *result)
     hm_api_problem(r, &result->error);
     return;
   }
-  const char *accept = soup_message_headers_get_one(
-      soup_server_message_get_request_headers(r->message), "Accept");
+  const char *accept =
+      soup_message_headers_get_one(soup_server_message_get_request_headers(r->message), "Accept");
   if (accept && strstr(accept, "application/cbor")) {
     hm_api_answer_bytes(r, "application/cbor", result->file.data, result->file.len);
     return;

@@ -403,7 +403,8 @@ static enum hm_status check_records(struct proving *p, struct hm_error *err)
   qsort(p->records, p->count, sizeof p->records[0], by_number);
   for (unsigned i = 0; i < p->count; i++) {
     if (p->records[i] == 0 || p->records[i] > sizes.records)
-      return hm_fail(err, HM_NOT_FOUND, "m%llu: no such memory; the newest is m%llu; run: hallmark query",
+      return hm_fail(err, HM_NOT_FOUND,
+                     "m%llu: no such memory; the newest is m%llu; run: hallmark query",
                      (unsigned long long)p->records[i], (unsigned long long)sizes.records);
     if (kept == 0 || p->records[kept - 1] != p->records[i])
       p->records[kept++] = p->records[i];

@@ -78,8 +78,8 @@ static enum hm_status fill_manifest(struct hm_core *core, struct item *items, si
   manifest->count = count;
   for (size_t i = 0; i < count; i++) {
     HM_TRY(count_entity(manifest, items[i].lct));
-    HM_TRY(hm_export_leaf(core->crypto, items[i].control, items[i].number, items[i].leaf,
-                          leaves[i]));
+    HM_TRY(
+        hm_export_leaf(core->crypto, items[i].control, items[i].number, items[i].leaf, leaves[i]));
   }
   qsort(manifest->exported, manifest->exported_count, sizeof manifest->exported[0], by_entity);
   return hm_tree_root(core->crypto, (const uint8_t(*)[32])leaves, count, manifest->root);

@@ -312,8 +312,8 @@ static enum hm_status read_export_ended(struct hm_core *core, const struct hm_re
 {
   GArray *list = core->registry.exports;
   for (guint i = list->len; i > 0; i--)
-    if (memcmp(g_array_index(list, struct hm_kept_export, i - 1).name, receipt->certificate,
-               32) == 0)
+    if (memcmp(g_array_index(list, struct hm_kept_export, i - 1).name, receipt->certificate, 32) ==
+        0)
       g_array_remove_index(list, i - 1);
   return HM_OK;
 }

@@ -132,8 +132,8 @@ static void on_member(JsonParser *parser, JsonObject *object, const char *name, 
   }
 }
 
-enum hm_status hm_json_parse(struct hm_bytes text, size_t limit, JsonObject **object,
-                             char *message, size_t message_size)
+enum hm_status hm_json_parse(struct hm_bytes text, size_t limit, JsonObject **object, char *message,
+                             size_t message_size)
 {
   if (text.len > limit)
     return refuse(HM_TOO_LARGE, message, message_size, "JSON: %zu bytes, limit %zu", text.len,
@@ -235,8 +235,10 @@ static enum hm_status check_field(const struct hm_json_field *field, JsonNode *n
   static const struct {
     const char *what, *of;
   } wants[] = {
-      [HM_JSON_TEXT] = {"a text", "bytes"},      [HM_JSON_UINT] = {"an integer", ""},
-      [HM_JSON_FRACTION] = {"a number", ""},     [HM_JSON_TEXTS] = {"a list", "texts"},
+      [HM_JSON_TEXT] = {"a text", "bytes"},
+      [HM_JSON_UINT] = {"an integer", ""},
+      [HM_JSON_FRACTION] = {"a number", ""},
+      [HM_JSON_TEXTS] = {"a list", "texts"},
       [HM_JSON_INTS] = {"a list", "integers from -127 to 127"},
   };
   if (is_of_kind(node, field))
@@ -348,7 +350,8 @@ void hm_json_set_hex(JsonObject *object, const char *name, const void *data, siz
 void hm_json_set_fraction(JsonObject *object, const char *name, double value)
 {
   /* The nearest double of at most four decimals prints as those decimals. */
-  json_object_set_double_member(object, name, (double)(gint64)(value * 10000 + (value < 0 ? -0.5 : 0.5)) / 10000);
+  json_object_set_double_member(object, name,
+                                (double)(gint64)(value * 10000 + (value < 0 ? -0.5 : 0.5)) / 10000);
 }
 
 void hm_json_set_time_ns(JsonObject *object, const char *name, uint64_t unix_ns)

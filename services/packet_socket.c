@@ -248,9 +248,7 @@ enum hm_status hm_packet_receive(int fd, uint8_t *data, size_t cap, size_t *len)
     n = recv(fd, data, cap, MSG_DONTWAIT | MSG_TRUNC);
   while (n < 0 && (errno == EINTR || (errno == ECONNRESET && resets++ == 0)));
   if (n < 0)
-    return errno == EAGAIN       ? HM_NOT_FOUND
-           : errno == ECONNRESET ? HM_UNREACHABLE
-                                 : HM_IO;
+    return errno == EAGAIN ? HM_NOT_FOUND : errno == ECONNRESET ? HM_UNREACHABLE : HM_IO;
   if (n == 0)
     return HM_UNREACHABLE;
   if ((size_t)n > cap)

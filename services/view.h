@@ -34,8 +34,8 @@ const char *hm_view_code(const struct hm_code_table *table, uint64_t code, char 
 
 /* A memory from its stored record. distance below 0: none; proof NULL: "signed". */
 enum hm_status HM_MUST_CHECK hm_view_record(const struct hm_view *view,
-                                            const struct hm_stored_record *stored,
-                                            double distance, const char *proof, JsonObject **out,
+                                            const struct hm_stored_record *stored, double distance,
+                                            const char *proof, JsonObject **out,
                                             struct hm_error *err);
 /* Memory mN. */
 enum hm_status HM_MUST_CHECK hm_view_memory(const struct hm_view *view, uint64_t number,

@@ -151,7 +151,8 @@ static JsonObject *pairing_json(const struct reading *r, const struct paired *p,
   hm_json_set_time_ns(o, "from", p->nbf * second_ns);
   hm_json_set_time_ns(o, "until", p->exp * second_ns);
   for (uint32_t i = 0; i < p->operation_count; i++)
-    json_array_add_string_element(operations, hm_view_code(&hm_operations, p->operations[i], buffer));
+    json_array_add_string_element(operations,
+                                  hm_view_code(&hm_operations, p->operations[i], buffer));
   json_object_set_array_member(o, "operations", operations);
   hm_json_set_text(o, "state", state_of(r, p));
   hm_json_set_log(o, "revocation", 'c', p->revocation);
@@ -204,12 +205,12 @@ enum hm_status hm_view_entities(const struct hm_view *view, uint64_t now_s, Json
   if (status == HM_OK) {
     JsonArray *list = json_array_new();
     for (guint i = 0; i < r.bindings->len; i++)
-      json_array_add_object_element(list, entity_json(&r, &g_array_index(r.bindings, struct bound, i)));
+      json_array_add_object_element(list,
+                                    entity_json(&r, &g_array_index(r.bindings, struct bound, i)));
     *out = json_object_new();
     json_object_set_array_member(*out, "entities", list);
   }
   g_array_unref(r.bindings);
   g_array_unref(r.pairings);
-  return status == HM_OK ? HM_OK
-                         : hm_fail(err, status, "control log: %s", hm_status_text(status));
+  return status == HM_OK ? HM_OK : hm_fail(err, status, "control log: %s", hm_status_text(status));
 }

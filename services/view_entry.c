@@ -118,14 +118,13 @@ static enum hm_status describe_receipt(const struct hm_view *view, struct hm_byt
 static enum hm_status describe_revocation(const struct hm_view *view, struct hm_bytes object,
                                           struct said *said)
 {
-  static const struct hm_shape *const bodies[] = {&hm_shape_revocation,
-                                                  &hm_shape_local_revocation};
+  static const struct hm_shape *const bodies[] = {&hm_shape_revocation, &hm_shape_local_revocation};
   struct hm_revocation r;
   enum hm_status status = HM_MALFORMED;
   size_t i = 0;
   for (; i < G_N_ELEMENTS(bodies) && status != HM_OK; i++)
-    status = hm_signed_open(view->crypto, object, HM_TYP_REVOCATION, bodies[i], NULL, &r, NULL,
-                            NULL);
+    status =
+        hm_signed_open(view->crypto, object, HM_TYP_REVOCATION, bodies[i], NULL, &r, NULL, NULL);
   HM_TRY(status);
   char reason[24], target[2 * 32 + 1], what[64];
   uint64_t number = 0;
@@ -138,7 +137,8 @@ static enum hm_status describe_revocation(const struct hm_view *view, struct hm_
     set_subject(said, r.certificate);
   }
   g_snprintf(said->what, sizeof said->what, "%s revoked, %s, %s", what,
-             hm_view_code(&hm_reasons, r.reason, reason), i == 2 ? "by this host" : "by the authority");
+             hm_view_code(&hm_reasons, r.reason, reason),
+             i == 2 ? "by this host" : "by the authority");
   return HM_OK;
 }
 
@@ -196,10 +196,10 @@ static const struct {
   uint16_t typ;
   describer describe;
 } describers[] = {
-    {HM_TYP_BINDING, describe_binding},       {HM_TYP_PAIRING, describe_pairing},
-    {HM_TYP_RECEIPT, describe_receipt},       {HM_TYP_REVOCATION, describe_revocation},
-    {HM_TYP_SESSION, describe_session},       {HM_TYP_HEAD, describe_head},
-    {HM_TYP_EXPORT, describe_export},         {HM_TYP_LAW, describe_law},
+    {HM_TYP_BINDING, describe_binding}, {HM_TYP_PAIRING, describe_pairing},
+    {HM_TYP_RECEIPT, describe_receipt}, {HM_TYP_REVOCATION, describe_revocation},
+    {HM_TYP_SESSION, describe_session}, {HM_TYP_HEAD, describe_head},
+    {HM_TYP_EXPORT, describe_export},   {HM_TYP_LAW, describe_law},
 };
 
 static enum hm_status describe(const struct hm_view *view, const struct hm_log_entry *entry,

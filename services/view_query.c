@@ -73,8 +73,7 @@ static enum hm_status read_like(const struct hm_view *view, JsonObject *body,
   if (like) {
     if (!hm_text_log_number(like, 'm', &number))
       return hm_fail(err, HM_MALFORMED, "like: %.32s: expected a memory, mN", like);
-    enum hm_status status =
-        hm_query_vector(view->store, number, query->encoder, vector, &len);
+    enum hm_status status = hm_query_vector(view->store, number, query->encoder, vector, &len);
     if (status == HM_NOT_FOUND)
       return hm_fail(err, status, "%s: no such memory, or it has no vector; run: hallmark query",
                      like);
@@ -126,7 +125,8 @@ enum hm_status hm_view_query_begin(const struct hm_view *view, JsonObject *body,
   HM_TRY(read_filters(view, body, &query, err));
   HM_TRY(read_like(view, body, &query, vector, err));
   if (after && query.like.len > 0)
-    return hm_fail(err, HM_MALFORMED, "after: pages go by number, not by distance; ask for more by k");
+    return hm_fail(err, HM_MALFORMED,
+                   "after: pages go by number, not by distance; ask for more by k");
   if (after && !hm_text_log_number(after, 'm', &number))
     return hm_fail(err, HM_MALFORMED, "after: %.32s: expected a memory, mN", after);
   if (after && (query.before == 0 || number < query.before))
@@ -157,8 +157,8 @@ enum hm_status hm_view_query_answer(const struct hm_view *view, const struct hm_
     if (status != HM_OK)
       return hm_fail(err, status, "m%" G_GUINT64_FORMAT ": %s", run->hits[i].number,
                      hm_status_text(status));
-    HM_TRY(hm_view_record(view, &stored, distance_of(run, &run->hits[i]),
-                          proofs ? proofs[i] : NULL, &object, err));
+    HM_TRY(hm_view_record(view, &stored, distance_of(run, &run->hits[i]), proofs ? proofs[i] : NULL,
+                          &object, err));
     json_array_add_object_element(hits, object);
   }
   bool has_more = run->query.like.len == 0 && run->count == run->query.k && run->count > 0;

@@ -201,7 +201,8 @@ enum hm_status hm_view_record(const struct hm_view *view, const struct hm_stored
 static enum hm_status read_record(const struct hm_view *view, uint64_t number, uint8_t *buffer,
                                   struct hm_stored_record *stored, struct hm_error *err)
 {
-  enum hm_status status = hm_store_record(view->store, number, buffer, HM_STORED_RECORD_MAX, stored);
+  enum hm_status status =
+      hm_store_record(view->store, number, buffer, HM_STORED_RECORD_MAX, stored);
   if (status == HM_NOT_FOUND) {
     struct hm_store_sizes sizes;
     hm_store_sizes(view->store, &sizes);

@@ -72,7 +72,10 @@ step_asan() {
 }
 step_tsan() {
   export TSAN_OPTIONS=suppressions=$root/tests/tsan.supp
-  preset "TSan" tsan build/tsan && HM_TEST_THIN=1 suite tsan build/tsan
+  # Programs that run GStreamer are left out: it hands over by locks that TSan cannot see.
+  # What is ours in them (the gate's client, the lease, the analysis) has programs of its own.
+  preset "TSan" tsan build/tsan &&
+    HM_TEST_THIN=1 suite tsan build/tsan -E '^(gst_|media_|clip_|region_encoder_spec)'
 }
 step_freestanding() {
   ok "trust/ freestanding on the host" tests/house/freestanding.sh host build/freestanding/host gcc
@@ -89,6 +92,7 @@ step_arm64() {
 }
 step_house() {
   ok "a build against the arrows fails" tests/house/arrows_fail.sh
+  ok "format" bash -c "git ls-files '*.c' '*.h' | xargs clang-format-14 --dry-run -Werror"
   ok "shell scripts" shellcheck -S warning deploy/*.sh tests/*.sh tests/*/*.sh .ci/run
 }
 step_e2e() {

@@ -4,8 +4,7 @@
 #define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
 
 const struct hm_algorithm_row hm_algorithm_rows[] = {
-    {"signature", "ECDSA P-256 SHA-256, low-s, deterministic (RFC 6979)", "COSE alg",
-     HM_ALG_ES256},
+    {"signature", "ECDSA P-256 SHA-256, low-s, deterministic (RFC 6979)", "COSE alg", HM_ALG_ES256},
     {"to an agreement key", "ECDH-ES P-256 with HKDF-SHA-256, direct", "COSE alg",
      HM_ALG_ECDH_ES_HKDF_256},
     {"content of an encrypted object", "AES-256-GCM, 16-byte tag", "COSE alg", HM_ALG_A256GCM},

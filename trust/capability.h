@@ -21,12 +21,7 @@ enum {
 };
 
 /* Identifiers of the COSE registry (RFC 9053, RFC 9942); cose.c writes and reads these. */
-enum {
-  HM_ALG_A256GCM = 3,
-  HM_ALG_ES256 = -7,
-  HM_ALG_ECDH_ES_HKDF_256 = -25,
-  HM_VDS_RFC9162 = 1
-};
+enum { HM_ALG_A256GCM = 3, HM_ALG_ES256 = -7, HM_ALG_ECDH_ES_HKDF_256 = -25, HM_VDS_RFC9162 = 1 };
 
 /* What profile 1 uses for a purpose; everything else is refused, never negotiated. */
 struct hm_algorithm_row {

@@ -121,8 +121,8 @@ static uint32_t utf8_point(const uint8_t *p, size_t left, size_t *len)
   static const struct {
     uint8_t mask, lead, len;
     uint32_t least;
-  } forms[] = {{0x80, 0x00, 1, 0}, {0xe0, 0xc0, 2, 0x80}, {0xf0, 0xe0, 3, 0x800},
-               {0xf8, 0xf0, 4, 0x10000}};
+  } forms[] = {
+      {0x80, 0x00, 1, 0}, {0xe0, 0xc0, 2, 0x80}, {0xf0, 0xe0, 3, 0x800}, {0xf8, 0xf0, 4, 0x10000}};
   const uint32_t bad = 0x110000;
   for (size_t f = 0; f < 4; f++) {
     if ((p[0] & forms[f].mask) != forms[f].lead)

@@ -325,8 +325,8 @@ static enum hm_status encode_uint(const struct hm_field *f, const void *object, 
   return HM_OK;
 }
 
-static enum hm_status encode_value(const struct hm_field *f, const void *object,
-                                   struct hm_out *out, struct hm_where *where)
+static enum hm_status encode_value(const struct hm_field *f, const void *object, struct hm_out *out,
+                                   struct hm_where *where)
 {
   switch (f->kind) {
   case HM_UINT:
@@ -368,8 +368,8 @@ static bool is_there(const struct hm_field *f, const void *object)
   return has;
 }
 
-static enum hm_status encode_field(const struct hm_field *f, const void *object,
-                                   struct hm_out *out, struct hm_where *where)
+static enum hm_status encode_field(const struct hm_field *f, const void *object, struct hm_out *out,
+                                   struct hm_where *where)
 {
   if (!is_there(f, object)) {
     hm_cbor_put_nil(out); /* an absent optional field never comes here */

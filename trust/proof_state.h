@@ -68,8 +68,10 @@ struct hm_proof_step hm_proof_ok(enum hm_proof_link link, char letter, uint64_t 
                                  const char *sentence);
 void hm_proof_say(struct hm_proof_state *p, const struct hm_proof_step *step);
 /* Break a link for good: the word becomes no, the step is told, HM_BAD_PROOF returned. */
-enum hm_status HM_MUST_CHECK hm_proof_not_intact(struct hm_proof_state *p, struct hm_proof_step step);
-enum hm_status HM_MUST_CHECK hm_proof_not_authorized(struct hm_proof_state *p, struct hm_proof_step step);
+enum hm_status HM_MUST_CHECK hm_proof_not_intact(struct hm_proof_state *p,
+                                                 struct hm_proof_step step);
+enum hm_status HM_MUST_CHECK hm_proof_not_authorized(struct hm_proof_state *p,
+                                                     struct hm_proof_step step);
 /* Not authorized, but the rest can still be looked at. */
 void hm_proof_refuse(struct hm_proof_state *p, struct hm_proof_step step);
 /* HM_OK passes. A status of exit 6 is a malformed file; any other breaks the link. */
@@ -83,8 +85,8 @@ void hm_proof_step_hashes(struct hm_proof_step *step, const uint8_t wanted[32],
                           const uint8_t found[32]);
 void hm_proof_step_numbers(struct hm_proof_step *step, uint64_t wanted, uint64_t found);
 /* Count signatures about to be verified. */
-enum hm_status HM_MUST_CHECK hm_proof_sign(struct hm_proof_state *p,
-                                           const struct hm_proof_row *row, unsigned count);
+enum hm_status HM_MUST_CHECK hm_proof_sign(struct hm_proof_state *p, const struct hm_proof_row *row,
+                                           unsigned count);
 
 /* ---- the parts ------------------------------------------------------------------------ */
 enum hm_status HM_MUST_CHECK hm_proof_read(struct hm_proof_state *p);

@@ -35,15 +35,15 @@ enum hm_status {
   HM_REPLAY,
   HM_POLICY,
   HM_DENIED,
-  HM_NOT_FOUND,   /* exit 3 */
-  HM_EXISTS,      /* exit 9 */
-  HM_LOCKED,      /* exit 9 */
-  HM_ROLLBACK,    /* exit 9 */
-  HM_UNREACHABLE, /* exit 5 */
-  HM_TIMEOUT,     /* exit 8 */
-  HM_DAMAGED,     /* exit 7 */
-  HM_FULL,        /* exit 7 */
-  HM_IO,          /* exit 7 */
+  HM_NOT_FOUND,    /* exit 3 */
+  HM_EXISTS,       /* exit 9 */
+  HM_LOCKED,       /* exit 9 */
+  HM_ROLLBACK,     /* exit 9 */
+  HM_UNREACHABLE,  /* exit 5 */
+  HM_TIMEOUT,      /* exit 8 */
+  HM_DAMAGED,      /* exit 7 */
+  HM_FULL,         /* exit 7 */
+  HM_IO,           /* exit 7 */
   HM_SHORT_BUFFER, /* the caller's buffer is too small: ask again with more */
   HM_STATE,        /* a bug of ours: abort with one line */
   HM_STATUS_COUNT
@@ -66,11 +66,11 @@ const struct hm_status_row *hm_status_row(enum hm_status status);
 const char *hm_status_text(enum hm_status status);
 
 /* Return early with any status that is not HM_OK. */
-#define HM_TRY(expression)                          \
-  do {                                              \
-    enum hm_status hm_try_status_ = (expression);   \
-    if (hm_try_status_ != HM_OK)                    \
-      return hm_try_status_;                        \
+#define HM_TRY(expression)                                                                         \
+  do {                                                                                             \
+    enum hm_status hm_try_status_ = (expression);                                                  \
+    if (hm_try_status_ != HM_OK)                                                                   \
+      return hm_try_status_;                                                                       \
   } while (0)
 
 #endif

@@ -52,7 +52,7 @@ enum hm_status HM_MUST_CHECK hm_tree_inclusion(const struct hm_crypto *c,
 
 /* ---- a log: peaks of the leaves so far --------------------------------------- */
 struct hm_peaks {
-  uint64_t size;              /* leaves so far */
+  uint64_t size;               /* leaves so far */
   uint8_t hash[HM_LEVELS][32]; /* hash[l] valid iff bit l of size is set */
 };
 /* Append one leaf hash. completed[] gets the nodes this leaf completes, level 0

@@ -31,26 +31,69 @@ static const struct hm_field pixel_fields[] = {
 };
 static const struct hm_shape shape_pixel = {"pixel", HM_ARRAY, pixel_fields, 2,
                                             sizeof(struct pixel)};
-static const struct hm_field code_fields[] = {{.name = "code", .kind = HM_UINT, .min = 1, .max = 30}};
+static const struct hm_field code_fields[] = {
+    {.name = "code", .kind = HM_UINT, .min = 1, .max = 30}};
 static const struct hm_shape shape_code = {"code", HM_ITEM, code_fields, 1, sizeof(uint64_t)};
 
 static const struct hm_field sample_fields[] = {
     {.label = 1, .name = "version", .kind = HM_CONST, .min = 1},
-    {.label = 2, .name = "level", .kind = HM_UINT, .at = offsetof(struct sample, level), .min = 1, .max = 7},
+    {.label = 2,
+     .name = "level",
+     .kind = HM_UINT,
+     .at = offsetof(struct sample, level),
+     .min = 1,
+     .max = 7},
     {.label = 3, .name = "id", .kind = HM_FIXED, .at = offsetof(struct sample, id), .max = 4},
-    {.label = 4, .name = "blob", .kind = HM_BSTR, .at = offsetof(struct sample, blob), .min = 1, .max = 3},
-    {.label = 5, .name = "name", .kind = HM_TSTR, .flags = HM_OPTIONAL, .at = offsetof(struct sample, name),
-     .has_at = offsetof(struct sample, has_name), .min = 1, .max = 8},
-    {.label = 6, .name = "score", .kind = HM_UINT, .flags = HM_NIL_OK, .at = offsetof(struct sample, score),
-     .has_at = offsetof(struct sample, has_score), .max = 256},
-    {.label = 7, .name = "corner", .kind = HM_SHAPE, .at = offsetof(struct sample, corner), .of = &shape_pixel},
-    {.label = 8, .name = "codes", .kind = HM_LIST, .flags = HM_ORDERED, .at = offsetof(struct sample, codes),
-     .count_at = offsetof(struct sample, code_count), .min = 1, .max = 3, .of = &shape_code},
-    {.label = 9, .name = "rates", .kind = HM_UMAP, .at = offsetof(struct sample, rates),
-     .count_at = offsetof(struct sample, rate_count), .max = 2, .of = &shape_pixel},
+    {.label = 4,
+     .name = "blob",
+     .kind = HM_BSTR,
+     .at = offsetof(struct sample, blob),
+     .min = 1,
+     .max = 3},
+    {.label = 5,
+     .name = "name",
+     .kind = HM_TSTR,
+     .flags = HM_OPTIONAL,
+     .at = offsetof(struct sample, name),
+     .has_at = offsetof(struct sample, has_name),
+     .min = 1,
+     .max = 8},
+    {.label = 6,
+     .name = "score",
+     .kind = HM_UINT,
+     .flags = HM_NIL_OK,
+     .at = offsetof(struct sample, score),
+     .has_at = offsetof(struct sample, has_score),
+     .max = 256},
+    {.label = 7,
+     .name = "corner",
+     .kind = HM_SHAPE,
+     .at = offsetof(struct sample, corner),
+     .of = &shape_pixel},
+    {.label = 8,
+     .name = "codes",
+     .kind = HM_LIST,
+     .flags = HM_ORDERED,
+     .at = offsetof(struct sample, codes),
+     .count_at = offsetof(struct sample, code_count),
+     .min = 1,
+     .max = 3,
+     .of = &shape_code},
+    {.label = 9,
+     .name = "rates",
+     .kind = HM_UMAP,
+     .at = offsetof(struct sample, rates),
+     .count_at = offsetof(struct sample, rate_count),
+     .max = 2,
+     .of = &shape_pixel},
     {.label = 10, .name = "magic", .kind = HM_TEXT, .text = "hm"},
     {.label = 11, .name = "nothing", .kind = HM_NIL},
-    {.label = 12, .name = "raw", .kind = HM_RAW, .at = offsetof(struct sample, raw), .min = 1, .max = 16},
+    {.label = 12,
+     .name = "raw",
+     .kind = HM_RAW,
+     .at = offsetof(struct sample, raw),
+     .min = 1,
+     .max = 16},
     {.label = -1, .name = "algorithm", .kind = HM_NINT, .fixed = -7},
 };
 static const struct hm_shape shape_sample = {"sample", HM_MAP, sample_fields, 13,
@@ -61,8 +104,8 @@ static void an_object_survives_the_round_trip(void **state)
   (void)state;
   uint8_t in[128], back[128];
   size_t len = hex_read("ad 01 01 02 05 03 4401020304 04 42aabb 05 6161 06 f6 07 820102 08 820118"
-                          "19 09 a201020309 0a 62686d 0b f6 0c 8100 20 26",
-                          in, sizeof in);
+                        "19 09 a201020309 0a 62686d 0b f6 0c 8100 20 26",
+                        in, sizeof in);
   struct sample s;
   struct hm_where where;
   assert_int_equal(hm_decode(&shape_sample, hm_bytes(in, len), &s, &where), HM_OK);
@@ -105,7 +148,8 @@ static void what_the_table_forbids_is_refused_and_named(void **state)
       {"a501 01 02 01 03 4401020304 04 41aa 06 41 00", "score", HM_WRONG_TYPE},
       {"a601 01 02 01 03 4401020304 04 41aa 06 00 07 8101", "corner", HM_MALFORMED},
       {"a601 01 02 01 03 4401020304 04 41aa 06 00 07 82010a", "y", HM_MALFORMED},
-      {"a701 01 02 01 03 4401020304 04 41aa 06 00 07 820101 08 820201", "codes", HM_NOT_DETERMINISTIC},
+      {"a701 01 02 01 03 4401020304 04 41aa 06 00 07 820101 08 820201", "codes",
+       HM_NOT_DETERMINISTIC},
       {"a701 01 02 01 03 4401020304 04 41aa 06 00 07 820101 08 8401020304", "codes", HM_TOO_LARGE},
       {"a801 01 02 01 03 4401020304 04 41aa 06 00 07 820101 08 8101 09 a202010101", "rates",
        HM_NOT_DETERMINISTIC},
@@ -127,8 +171,11 @@ static void a_value_out_of_limits_is_never_written(void **state)
 {
   (void)state;
   uint8_t buffer[128];
-  struct sample s = {.level = 1, .blob = hm_bytes("a", 1), .raw = hm_bytes("\x00", 1),
-                     .code_count = 2, .codes = {2, 2}};
+  struct sample s = {.level = 1,
+                     .blob = hm_bytes("a", 1),
+                     .raw = hm_bytes("\x00", 1),
+                     .code_count = 2,
+                     .codes = {2, 2}};
   struct hm_where where;
   struct hm_out out = hm_out(buffer, sizeof buffer);
   assert_int_equal(hm_encode(&shape_sample, &s, &out, &where), HM_MALFORMED);

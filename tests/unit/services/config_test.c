@@ -124,9 +124,9 @@ static void what_is_hostile_never_reaches_a_terminal(void **state)
   assert_int_equal(hm_config_parse(config, "t.conf", hm_bytes("\xff\xfe", 2), &error),
                    HM_MALFORMED);
   g_autofree char *large = g_strnfill(HM_CONFIG_FILE_MAX + 1, '#');
-  assert_int_equal(hm_config_parse(config, "t.conf", hm_bytes(large, HM_CONFIG_FILE_MAX + 1),
-                                   &error),
-                   HM_TOO_LARGE);
+  assert_int_equal(
+      hm_config_parse(config, "t.conf", hm_bytes(large, HM_CONFIG_FILE_MAX + 1), &error),
+      HM_TOO_LARGE);
   hm_config_free(config);
 }
 

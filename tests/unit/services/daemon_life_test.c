@@ -340,8 +340,8 @@ static void append_manifest(void)
   path_of("store", path);
   assert_int_equal(hm_store_open(&hm_crypto_openssl, path, HM_LOG_WRITE, &store, &fault), HM_OK);
   struct hm_log_item item = {.object = hm_out_bytes(&out), .time_s = manifest.iat};
-  assert_int_equal(
-      hm_store_append_control(store, &item, 1, hm_bytes(NULL, 0), &first, &fault), HM_OK);
+  assert_int_equal(hm_store_append_control(store, &item, 1, hm_bytes(NULL, 0), &first, &fault),
+                   HM_OK);
   hm_store_close(store);
 }
 

@@ -22,9 +22,9 @@ static void an_object_is_read(void **state)
   (void)state;
   JsonObject *o = NULL;
   char message[200];
-  assert_int_equal(parse("{\"a\":\"x\",\"n\":\"18\",\"m\":7,\"f\":0.25,\"t\":true,\"l\":[1]}", &o,
-                         message),
-                   HM_OK);
+  assert_int_equal(
+      parse("{\"a\":\"x\",\"n\":\"18\",\"m\":7,\"f\":0.25,\"t\":true,\"l\":[1]}", &o, message),
+      HM_OK);
   assert_string_equal(hm_json_get_text(o, "a"), "x");
   assert_int_equal(hm_json_get_uint(o, "n", 0), 18);
   assert_int_equal(hm_json_get_uint(o, "m", 0), 7);
@@ -44,9 +44,12 @@ static void what_is_no_single_plain_object_is_refused(void **state)
     const char *text;
     enum hm_status status;
   } rows[] = {
-      {"", HM_MALFORMED},           {"[]", HM_MALFORMED},
-      {"1", HM_MALFORMED},          {"null", HM_MALFORMED},
-      {"{", HM_MALFORMED},          {"{\"a\":1}}", HM_MALFORMED},
+      {"", HM_MALFORMED},
+      {"[]", HM_MALFORMED},
+      {"1", HM_MALFORMED},
+      {"null", HM_MALFORMED},
+      {"{", HM_MALFORMED},
+      {"{\"a\":1}}", HM_MALFORMED},
       {"{\"a\":1}{\"a\":1}", HM_MALFORMED},
       {"{\"a\":1,\"a\":2}", HM_MALFORMED},
       {"{\"b\":{\"a\":1,\"a\":2}}", HM_MALFORMED},
@@ -86,7 +89,7 @@ static void size_and_depth_are_bounded_before_the_parser_sees_them(void **state)
 }
 
 static const struct hm_json_field fields[] = {
-    {"name", HM_JSON_TEXT, true, 1, 8},      {"k", HM_JSON_UINT, false, 1, 500},
+    {"name", HM_JSON_TEXT, true, 1, 8},       {"k", HM_JSON_UINT, false, 1, 500},
     {"trust", HM_JSON_FRACTION, false, 0, 0}, {"names", HM_JSON_TEXTS, false, 1, 2},
     {"vector", HM_JSON_INTS, false, 3, 3},
 };
@@ -98,7 +101,8 @@ static void members_are_checked_by_the_table(void **state)
     const char *text, *word; /* NULL: good */
   } rows[] = {
       {"{\"name\":\"x\"}", NULL},
-      {"{\"name\":\"x\",\"k\":\"500\",\"trust\":1,\"names\":[\"a\"],\"vector\":[-127,0,127]}", NULL},
+      {"{\"name\":\"x\",\"k\":\"500\",\"trust\":1,\"names\":[\"a\"],\"vector\":[-127,0,127]}",
+       NULL},
       {"{}", "name: missing"},
       {"{\"name\":\"\"}", "name"},
       {"{\"name\":\"123456789\"}", "name"},

@@ -21,8 +21,12 @@ static void nothing_from_outside_moves_a_cursor(void **state)
       {"caf\xC3\xA9", "caf\xC3\xA9"},
       {"\033[31mred", "\\x1b[31mred"},
       {"a\nb\tc\r", "a\\x0ab\\x09c\\x0d"},
-      {"\xC2\x9B""2J", "\\xc2\\x9b2J"},           /* C1 control */
-      {"\xE2\x80\xAE""evil", "\\xe2\\x80\\xaeevil"}, /* right-to-left override */
+      {"\xC2\x9B"
+       "2J",
+       "\\xc2\\x9b2J"}, /* C1 control */
+      {"\xE2\x80\xAE"
+       "evil",
+       "\\xe2\\x80\\xaeevil"}, /* right-to-left override */
       {"\xff\xc3", "\\xff\\xc3"},
       {"back\\slash", "back\\\\slash"},
       {"\x7f", "\\x7f"},
@@ -56,7 +60,8 @@ static void durations_sizes_and_fractions_are_exact(void **state)
     assert_int_equal(hm_text_duration_ms(bad_durations[i], &n), HM_MALFORMED);
   assert_int_equal(hm_text_duration_ms("99999999999999999999d", &n), HM_TOO_LARGE);
   assert_int_equal(hm_text_duration_ms("999999d", &n), HM_TOO_LARGE);
-  static const char *const bad_fractions[] = {"", ".", "1.5x", "0.12345", "-0.1", "2", "1.1", "nan"};
+  static const char *const bad_fractions[] = {"",     ".", "1.5x", "0.12345",
+                                              "-0.1", "2", "1.1",  "nan"};
   for (size_t i = 0; i < G_N_ELEMENTS(bad_fractions); i++)
     assert_int_not_equal(hm_text_fraction(bad_fractions[i], &n), HM_OK);
 }
@@ -68,7 +73,8 @@ static void log_numbers_have_one_spelling(void **state)
   assert_true(hm_text_log_number("m88012", 'm', &n));
   assert_int_equal(n, 88012);
   assert_true(hm_text_log_number("c9223372036854775807", 'c', &n));
-  static const char *const bad[] = {"m", "m0", "m01", "M1", "c1", "m1 ", "m-1", "m9223372036854775808"};
+  static const char *const bad[] = {"m",  "m0",  "m01", "M1",
+                                    "c1", "m1 ", "m-1", "m9223372036854775808"};
   for (size_t i = 0; i < G_N_ELEMENTS(bad); i++)
     assert_false(hm_text_log_number(bad[i], 'm', &n));
 }
@@ -86,8 +92,13 @@ static void times_keep_their_nanoseconds(void **state)
   assert_int_equal(n, m);
   assert_int_equal(hm_text_time_parse("2026-11-25 03:40", &m), HM_OK);
   assert_int_equal(hm_text_time_parse("2026-11-25", &m), HM_OK);
-  static const char *const bad[] = {"", "now", "2026-13-01", "25.11.2026", "1969-01-01T00:00:00Z",
-                                    "2026-11-25T03:40:12.Z", "2026-11-25T03:40:12.1234567890Z"};
+  static const char *const bad[] = {"",
+                                    "now",
+                                    "2026-13-01",
+                                    "25.11.2026",
+                                    "1969-01-01T00:00:00Z",
+                                    "2026-11-25T03:40:12.Z",
+                                    "2026-11-25T03:40:12.1234567890Z"};
   for (size_t i = 0; i < G_N_ELEMENTS(bad); i++)
     assert_int_equal(hm_text_time_parse(bad[i], &m), HM_MALFORMED);
 }
