@@ -222,9 +222,11 @@ static void hear_stop(struct media_control *c)
 
 static enum hm_status hear_discover(struct media_control *c)
 {
-  g_autoptr(GPtrArray) strings = media_discover(&c->out);
+  GPtrArray *strings = media_discover(&c->out); /* what c->out points into */
+  enum hm_status status = hm_gate_link_say(&c->link, &c->out);
 
-  return hm_gate_link_say(&c->link, &c->out);
+  g_ptr_array_unref(strings);
+  return status;
 }
 
 static enum hm_status hear_one(struct media_control *c)
