@@ -111,7 +111,7 @@ is "proven in the table" 5 "$(hm query --until m6 -k 5 | grep -c ' proven$')"
 wide() {
   local columns=$1
   shift
-  PAGER=cat script -qec "stty cols $columns; '$BIN/hallmark' $*" /dev/null </dev/null | tr -d '\r' |
+  PAGER="cat" script -qec "stty cols $columns; '$BIN/hallmark' $*" /dev/null </dev/null | tr -d '\r' |
     awk -v most="$columns" 'length > most { n++ } END { print n + 0, (NR > 3 ? "printed" : "nothing") }'
 }
 for words in "why m1" "log" "watch --since m1 --count 5" "query --help" "status"; do
