@@ -58,19 +58,30 @@ static bool is_synchronised(void)
   return state >= 0 && state != TIME_ERROR;
 }
 
+/* An authority tells whole seconds, so within 2 s the system's clock says more. */
+static uint64_t stamp_of(uint64_t trust_ns, uint64_t realtime_ns)
+{
+  uint64_t apart = trust_ns > realtime_ns ? trust_ns - realtime_ns : realtime_ns - trust_ns;
+  return apart <= 2 * SECOND_NS ? realtime_ns : trust_ns;
+}
+
 struct hm_now hm_clock_now(struct hm_trust_clock *clock)
 {
-  struct hm_now now = {hm_boottime_ns(), hm_realtime_ns(), 0, HM_QUALITY_NONE};
+  struct hm_now now = {.boottime_ns = hm_boottime_ns(),
+                       .realtime_ns = hm_realtime_ns(),
+                       .quality = HM_QUALITY_NONE};
   pthread_mutex_lock(&clock->lock);
   uint64_t heard = clock->heard_s;
   uint64_t heard_at = clock->heard_at_ns;
   pthread_mutex_unlock(&clock->lock);
   if (heard != 0) {
     now.trust_s = heard + (now.boottime_ns - heard_at) / SECOND_NS;
+    now.trust_ns = stamp_of(heard * SECOND_NS + (now.boottime_ns - heard_at), now.realtime_ns);
     now.quality = HM_QUALITY_AUTHORITY;
     return now;
   }
   now.trust_s = now.realtime_ns / SECOND_NS;
+  now.trust_ns = now.realtime_ns;
   if (now.trust_s >= hm_build_time() && is_synchronised())
     now.quality = HM_QUALITY_NETWORK;
   return now;

@@ -258,7 +258,7 @@ enum hm_core_event_kind { HM_CORE_RECORDS, HM_CORE_CONTROL, HM_CORE_STOPPING };
 struct hm_core_event {
   enum hm_core_event_kind kind;
   uint64_t first, count; /* mN .. or cN ..: durable, readable from the store now */
-  uint64_t durable_ns;   /* CLOCK_REALTIME when the commit returned */
+  uint64_t durable_ns;   /* by the clock of arrivals, when the commit returned */
 };
 typedef void (*hm_core_event_call)(void *user, const struct hm_core_event *event);
 /* Follow what becomes durable from now on. The API replays older numbers from the

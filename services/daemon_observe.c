@@ -81,7 +81,7 @@ static void fill_time(const struct hm_bound *bound, const struct hm_now *now,
                       const struct hm_gate_message *m, struct hm_observation *o)
 {
   o->raw_ns = m->u.observe.has_pts ? m->u.observe.pts_ns : m->u.observe.boottime_ns;
-  o->arrival_ns = now->realtime_ns;
+  o->arrival_ns = now->trust_ns;
   if (!bound->is_live_source) {
     o->clock_domain = m->u.observe.has_pts ? HM_CLOCK_FILE : HM_CLOCK_BOOTTIME;
     return;
@@ -90,10 +90,10 @@ static void fill_time(const struct hm_bound *bound, const struct hm_now *now,
   if (now->quality == HM_QUALITY_NONE || m->u.observe.boottime_ns > now->boottime_ns)
     return;
   uint64_t age = now->boottime_ns - m->u.observe.boottime_ns;
-  if (age > now->realtime_ns)
+  if (age > now->trust_ns)
     return;
   o->has_time = true;
-  o->time_ns = now->realtime_ns - age;
+  o->time_ns = now->trust_ns - age;
   o->error_ns = LIVE_ERROR_NS;
 }
 
@@ -287,7 +287,7 @@ static void record_event(struct hm_core *core, struct hm_bound *bound, uint64_t 
 {
   struct hm_trust_event event = {.slot = bound->slot,
                                  .token = HM_TOKEN_EVENT,
-                                 .arrival_ns = hm_core_now(core).realtime_ns,
+                                 .arrival_ns = hm_core_now(core).trust_ns,
                                  .level = 1,
                                  .kind = kind,
                                  .has_frame = frame != 0,

@@ -50,7 +50,7 @@ static void tell(struct hm_writer *w, enum hm_result_kind kind, uint64_t token, 
                                   .status = status,
                                   .token = token,
                                   .number = number,
-                                  .durable_ns = hm_writer_now(w).realtime_ns};
+                                  .durable_ns = hm_writer_now(w).trust_ns};
   if (status != HM_OK && fault)
     told.fault = *fault;
   hm_results_put(&w->results, &told);
@@ -70,7 +70,7 @@ static void tell_record(struct hm_writer *w, const struct hm_message *m, enum hm
                                   .slot = m->slot,
                                   .token = token_of(m),
                                   .number = status == HM_OK ? number : 0,
-                                  .durable_ns = hm_writer_now(w).realtime_ns};
+                                  .durable_ns = hm_writer_now(w).trust_ns};
   if (status != HM_OK && fault)
     told.fault = *fault;
   else if (status != HM_OK)
@@ -102,7 +102,7 @@ static void tell_batch(struct hm_writer *w)
                                   .number = b->number,
                                   .first = b->first_record,
                                   .count = b->record_count,
-                                  .durable_ns = hm_writer_now(w).realtime_ns};
+                                  .durable_ns = hm_writer_now(w).trust_ns};
   if (b->record_count > 0)
     hm_results_put(&w->results, &told);
   for (size_t i = 0; i < w->maker->pending_count; i++)

@@ -92,7 +92,7 @@ enum hm_status hm_writer_append(struct hm_writer *w, struct hm_log_item *items, 
   struct hm_writer_result told = {.kind = HM_RESULT_ENTRIES,
                                   .first = *first,
                                   .count = count,
-                                  .durable_ns = hm_writer_now(w).realtime_ns};
+                                  .durable_ns = hm_writer_now(w).trust_ns};
   hm_results_put(&w->results, &told);
   return HM_OK;
 }

@@ -48,6 +48,24 @@ static void the_authoritys_time_is_carried_on(void **state)
   hm_clock_free(&clock);
 }
 
+/* A record is stamped with the time its pairing is judged by, never with 1970 under an
+ * authority's 2026. */
+static void stamps_follow_trust_time(void **state)
+{
+  (void)state;
+  struct hm_trust_clock clock;
+  hm_clock_init(&clock);
+  struct hm_now now = hm_clock_now(&clock);
+  assert_int_equal(now.trust_ns, now.realtime_ns);
+  assert_int_equal(hm_clock_heard(&clock, 5000000000u, hm_boottime_ns()), HM_OK);
+  now = hm_clock_now(&clock);
+  assert_int_equal(now.trust_ns / SECOND, now.trust_s);
+  assert_int_equal(hm_clock_heard(&clock, hm_realtime_ns() / SECOND, hm_boottime_ns()), HM_OK);
+  now = hm_clock_now(&clock);
+  assert_int_equal(now.trust_ns, now.realtime_ns); /* the finer one */
+  hm_clock_free(&clock);
+}
+
 static void a_late_answer_says_nothing(void **state)
 {
   (void)state;
@@ -107,6 +125,7 @@ int main(void)
       cmocka_unit_test(boottime_rises_and_the_build_is_past),
       cmocka_unit_test(without_a_word_the_clock_says_what_the_system_says),
       cmocka_unit_test(the_authoritys_time_is_carried_on),
+      cmocka_unit_test(stamps_follow_trust_time),
       cmocka_unit_test(a_late_answer_says_nothing),
       cmocka_unit_test(only_an_authoritys_time_raises_the_floor),
       cmocka_unit_test(what_the_floor_expired_stays_expired),

@@ -31,8 +31,10 @@ struct desk {
 static inline struct hm_now now(void *user)
 {
   (void)user;
-  struct hm_now n = {hm_boottime_ns(), 0, atomic_load(&trust_s), HM_QUALITY_AUTHORITY};
-  n.realtime_ns = n.trust_s * 1000000000u;
+  struct hm_now n = {.boottime_ns = hm_boottime_ns(),
+                     .trust_s = atomic_load(&trust_s),
+                     .quality = HM_QUALITY_AUTHORITY};
+  n.realtime_ns = n.trust_ns = n.trust_s * 1000000000u;
   return n;
 }
 
