@@ -83,6 +83,26 @@ static void test_another_authority_at_the_socket_is_refused(void **state)
   free(pinned);
 }
 
+/* Its own authority bound the sensor; the stranger that listens now is asked nothing. */
+static void test_another_authority_is_not_asked_for_a_pairing(void **state)
+{
+  char folder[512], path[400];
+  snprintf(folder, sizeof folder, "%s/elsewhere", (const char *)*state);
+  assert_int_equal(mkdir(folder, 0700), 0);
+  house_init(&other, folder);
+  house_serve(&house);
+  house_start(&house);
+  assert_int_equal(bind_front(), 201);
+  house_silence(&house);
+  socket_path(path);
+  house_serve_at(&other, path);
+  assert_int_equal(house_ask(&house, "POST", "/api/pairings",
+                             "{\"names\":[\"front\"],\"context\":\"drive\",\"seconds\":3600,"
+                             "\"operations\":[\"observe\"]}"),
+                   403);
+  assert_true(house_replied(&house, "another key"));
+}
+
 static void test_a_log_put_back_is_refused_and_sensors_go_on(void **state)
 {
   struct gate_hand g;
@@ -160,6 +180,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       WITH_HOUSE(test_another_authority_at_the_socket_is_refused),
+      WITH_HOUSE(test_another_authority_is_not_asked_for_a_pairing),
       WITH_HOUSE(test_a_log_put_back_is_refused_and_sensors_go_on),
       WITH_HOUSE(test_a_pairing_cut_short_is_burnt_and_the_next_one_works),
   };
