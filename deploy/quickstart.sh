@@ -44,8 +44,10 @@ stop() {
 trap stop EXIT
 trap 'exit 130' INT TERM
 
+# In a session of its own: Ctrl-C reaches this script alone, whose SIGTERM would else be
+# a second signal, and a second one ends hallmarkd at once.
 start() {
-  "$@" --state "$state" >>"$state/log/$(basename "$1").log" 2>&1 &
+  setsid "$@" --state "$state" >>"$state/log/$(basename "$1").log" 2>&1 &
   pids="$! $pids"
 }
 
@@ -111,4 +113,5 @@ The services are up until Ctrl-C. In another terminal:
   export PATH=$build/bin:\$PATH HALLMARK_STATE=$state
   hallmark status
 TEXT
-while :; do sleep 3600 & wait $!; done
+wait
+fail "the services ended; their logs are in $state/log"
