@@ -67,9 +67,8 @@ static uint64_t stamp_of(uint64_t trust_ns, uint64_t realtime_ns)
 
 struct hm_now hm_clock_now(struct hm_trust_clock *clock)
 {
-  struct hm_now now = {.boottime_ns = hm_boottime_ns(),
-                       .realtime_ns = hm_realtime_ns(),
-                       .quality = HM_QUALITY_NONE};
+  struct hm_now now = {
+      .boottime_ns = hm_boottime_ns(), .realtime_ns = hm_realtime_ns(), .quality = HM_QUALITY_NONE};
   pthread_mutex_lock(&clock->lock);
   uint64_t heard = clock->heard_s;
   uint64_t heard_at = clock->heard_at_ns;

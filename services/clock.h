@@ -27,8 +27,8 @@
 struct hm_now {
   uint64_t boottime_ns;
   uint64_t realtime_ns;
-  uint64_t trust_s; /* Unix seconds; with HM_QUALITY_NONE the system's unproven word */
-  uint8_t quality;  /* enum hm_quality */
+  uint64_t trust_s;  /* Unix seconds; with HM_QUALITY_NONE the system's unproven word */
+  uint8_t quality;   /* enum hm_quality */
   uint64_t trust_ns; /* what records are stamped with: the system's time where it agrees with
                         trust time within 2 s (it is the finer one), else trust time */
 };

@@ -175,7 +175,8 @@ static void on_hello(void *user, const struct hm_error *error, const struct hm_a
   if (err.status != HM_OK) {
     hm_log(HM_LOG_WARNING, "authority-hello", "%s", hm_error_text(&err));
     link->core->time_refused += answer != NULL;
-    if (err.status == HM_UNPINNED) /* a stranger is asked nothing, and its errors count for nothing */
+    if (err.status ==
+        HM_UNPINNED) /* a stranger is asked nothing, and its errors count for nothing */
       fail_all(link, &err);
     return;
   }
