@@ -379,6 +379,12 @@ static void a_cut_file_is_refused_unchanged(void **state)
   free(good);
 }
 
+/* Where a run is slow (emulation maps 16 GiB page by page) one flip in 41 is tried. */
+static bool is_left_out(unsigned flip)
+{
+  return getenv("HM_TEST_THIN") != NULL && flip % 41 != 0;
+}
+
 static void a_flipped_meta_page_is_refused_unchanged(void **state)
 {
   char path[TEST_PATH], data[TEST_PATH];
@@ -392,6 +398,8 @@ static void a_flipped_meta_page_is_refused_unchanged(void **state)
     for (size_t at = 0; at < 16 + 136; at++) {
       uint8_t *byte = &file[meta * page + at];
       for (int bit = 0; bit < 8; bit++) {
+        if (is_left_out((unsigned)(at * 8) + (unsigned)bit))
+          continue;
         *byte ^= (uint8_t)(1u << bit);
         assert_damaged(path, data, file, len);
         *byte ^= (uint8_t)(1u << bit);
@@ -435,6 +443,8 @@ static void a_flipped_page_never_crashes_a_reader(void **state)
   for (size_t number = 2; number < len / page; number++) {
     for (size_t at = 0; at < page; at += at < 64 ? 3 : 211) {
       uint8_t *byte = &file[number * page + at];
+      if (is_left_out(tried++))
+        continue;
       *byte ^= 0x40;
       file_write(data, file, len);
       *byte ^= 0x40;
@@ -448,7 +458,6 @@ static void a_flipped_page_never_crashes_a_reader(void **state)
       }
       int how;
       assert_int_equal(waitpid(child, &how, 0), child);
-      tried++;
       if (!WIFEXITED(how))
         crashed++;
     }
