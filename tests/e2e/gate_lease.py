@@ -17,6 +17,7 @@ import os, pwd, re, signal, subprocess, sys, tempfile, threading, time
 
 build = os.path.abspath(sys.argv[1])
 runs = int(sys.argv[2]) if len(sys.argv) > 2 else 100
+stops = int(sys.argv[3]) if len(sys.argv) > 3 else 3
 programs = os.path.join(build, "bin")
 user = pwd.getpwuid(os.getuid()).pw_name
 state = tempfile.mkdtemp(prefix="hm-lease-")
@@ -134,7 +135,7 @@ def one_of_two(gate):
 
 
 def stopped_gate(gate):
-    for run in range(3):
+    for run in range(stops):
         gate.flows()
         gate.process.send_signal(signal.SIGSTOP)
         time.sleep(0.2)
