@@ -310,15 +310,21 @@ enum hm_status hm_binding_open(const struct hm_crypto *c, struct hm_bytes object
   return HM_OK;
 }
 
-enum hm_status hm_binding_host(struct hm_bytes object, bool *is_hosted, uint8_t host[32])
+/* The request inside a binding, nothing verified. */
+static enum hm_status peek_request(struct hm_bytes object, REQUEST *r)
 {
   BINDING b;
-  REQUEST r;
   struct hm_sign1 s;
   if (is_class_s(object))
     return HM_UNSUPPORTED;
   HM_TRY(hm_object_peek(object, &type_binding, &b, &s));
-  HM_TRY(hm_object_peek(b.request, &type_request, &r, &s));
+  return hm_object_peek(b.request, &type_request, r, &s);
+}
+
+enum hm_status hm_binding_host(struct hm_bytes object, bool *is_hosted, uint8_t host[32])
+{
+  REQUEST r;
+  HM_TRY(peek_request(object, &r));
   *is_hosted = r.class == HM_CLASS_H;
   memcpy(host, r.bound_to, 32);
   return HM_OK;
@@ -326,25 +332,15 @@ enum hm_status hm_binding_host(struct hm_bytes object, bool *is_hosted, uint8_t 
 
 enum hm_status hm_binding_lct(const struct hm_crypto *c, struct hm_bytes object, uint8_t lct[32])
 {
-  BINDING b;
   REQUEST r;
-  struct hm_sign1 s;
-  if (is_class_s(object))
-    return HM_UNSUPPORTED;
-  HM_TRY(hm_object_peek(object, &type_binding, &b, &s));
-  HM_TRY(hm_object_peek(b.request, &type_request, &r, &s));
+  HM_TRY(peek_request(object, &r));
   return hm_key_thumbprint(c, r.sign, lct);
 }
 
 enum hm_status hm_binding_encoder(struct hm_bytes object, bool *is_encoder, uint8_t encoder[32])
 {
-  BINDING b;
   REQUEST r;
-  struct hm_sign1 s;
-  if (is_class_s(object))
-    return HM_UNSUPPORTED;
-  HM_TRY(hm_object_peek(object, &type_binding, &b, &s));
-  HM_TRY(hm_object_peek(b.request, &type_request, &r, &s));
+  HM_TRY(peek_request(object, &r));
   *is_encoder = r.type == HM_ENTITY_ENCODER;
   memcpy(encoder, r.descriptors, 32);
   return HM_OK;
